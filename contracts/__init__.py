@@ -1,0 +1,1 @@
+"""What may never break: identifiers, errors, labels, events and the wire. Imports no I/O library."""

@@ -1,0 +1,45 @@
+"""The base of every command: frozen, for one tenant, with the caller's request id (AIP-155)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel
+
+from contracts.canonical import digest
+from contracts.events.base import Value
+from contracts.ids import TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class _PrivateMark:
+    """Marks a command's field whose value will be sealed, and so may not enter the digest that the ledger keeps."""
+
+
+Private = Annotated[str, _PrivateMark()]
+
+
+class Command(Value):
+    """What a caller wants. Fields that will be sealed are declared `Private` (also inside lists and nested values)."""
+
+    tenant_id: TenantId
+    request_id: str
+
+
+def command_digest(command: Command) -> str:
+    """SHA-256 over the command's name and its fields without the private ones and without the request id."""
+    return digest([type(command).__name__, _public(command)])
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return {
+            name: _public(getattr(value, name))
+            for name, info in type(value).model_fields.items()
+            if name != "request_id" and "_PrivateMark" not in repr(info)
+        }
+    if isinstance(value, list | tuple | frozenset | set):
+        items = [_public(item) for item in value]
+        return sorted(items, key=repr) if isinstance(value, frozenset | set) else items
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    return str(value)

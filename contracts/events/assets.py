@@ -1,0 +1,154 @@
+"""Events of the assets service: assets, sensors, findings that precede an attack."""
+
+from enum import StrEnum
+
+from contracts.events.base import Event, Instant, Sealed, event
+from contracts.events.subjects import Evidence, Sight, Verdict
+from contracts.labels import Label
+
+
+class AssetKind(StrEnum):
+    """What the asset is, after OCSF `device.type`, with accounts and services beside devices."""
+
+    SERVER = "server"
+    DESKTOP = "desktop"
+    LAPTOP = "laptop"
+    KIOSK = "kiosk"
+    NETWORK_DEVICE = "network_device"
+    CONTROLLER = "controller"
+    CLOUD_RESOURCE = "cloud_resource"
+    SERVICE = "service"
+    ACCOUNT = "account"
+    UNKNOWN = "unknown"
+
+
+class AssetClass(StrEnum):
+    """What the business uses it for; a charter's lines name these. `protected` classes are never left to an attack."""
+
+    BUSINESS_CRITICAL = "business_critical"
+    CLINICAL = "clinical"
+    REVENUE = "revenue"
+    PRODUCTION_LINE = "production_line"
+    PRIVILEGED_IDENTITY = "privileged_identity"
+    EXECUTIVE_IDENTITY = "executive_identity"
+    IDENTITY = "identity"
+    STANDARD = "standard"
+    UNCLASSIFIED = "unclassified"
+
+
+class FindingKind(StrEnum):
+    EXPOSURE = "exposure"
+    INSECURE_CHANGE = "insecure_change"
+    NEWCOMER = "newcomer"
+
+
+@event("tenet.assets.AssetRegistered", category="asset")
+class AssetRegistered(Event):
+    """`value` is the business criticality from 1 (lowest) to 5. `name_index` and `address_indexes` are blind indexes
+    (HMAC-SHA-256 under the tenant's search key) by which telemetry is matched to the asset."""
+
+    asset_id: str
+    kind: AssetKind
+    asset_class: AssetClass
+    value: int
+    group: str
+    name: Sealed
+    addresses: tuple[Sealed, ...]
+    owner: Sealed | None
+    business_context: Sealed | None
+    name_index: str
+    address_indexes: tuple[str, ...]
+    external_id: str | None
+    """The identifier by which an action connector knows the asset (an agent or directory id), opaque here."""
+
+
+@event("tenet.assets.AssetReclassified", category="asset")
+class AssetReclassified(Event):
+    asset_id: str
+    asset_class: AssetClass
+    value: int
+    group: str
+    reason: Sealed
+
+
+@event("tenet.assets.AssetRetired", category="asset")
+class AssetRetired(Event):
+    asset_id: str
+    reason: Sealed
+
+
+@event("tenet.assets.SensorRegistered", category="sensor")
+class SensorRegistered(Event):
+    """`interval_seconds` is how often the sensor promises a heartbeat; two missed ones make it silent."""
+
+    sensor_id: str
+    system_type: str
+    asset_id: str | None
+    interval_seconds: int
+    principal_id: str | None
+
+
+@event("tenet.assets.SensorSilenceStarted", category="sensor")
+class SensorSilenceStarted(Event):
+    sensor_id: str
+    last_heard_at: Instant
+
+
+@event("tenet.assets.SensorSilenceEnded", category="sensor")
+class SensorSilenceEnded(Event):
+    sensor_id: str
+    silent_from: Instant
+    silent_until: Instant
+
+
+@event("tenet.assets.FindingReported", category="finding")
+class FindingReported(Event):
+    """A weakness found before an attack. A missing input is None, never zero: `exposure` (internet, internal, none),
+    `likelihood_millionths` (EPSS probability), `severity_id` (OCSF 1 informational to 6 fatal), `known_exploited`
+    (KEV)."""
+
+    finding_id: str
+    kind: FindingKind
+    asset_ids: tuple[str, ...]
+    title: str
+    vulnerability_id: str | None
+    severity_id: int
+    exposure: str | None
+    likelihood_millionths: int | None
+    known_exploited: bool | None
+    detail: Sealed
+    label: Label
+    source: str
+
+
+@event("tenet.assets.FindingValidated", category="finding")
+class FindingValidated(Event):
+    finding_id: str
+    verdict: Verdict
+    confidence_percent: int
+    rationale: Sealed
+    evidence: tuple[Evidence, ...]
+    seen: tuple[Sight, ...]
+
+
+@event("tenet.assets.FindingValidationWithdrawn", category="finding")
+class FindingValidationWithdrawn(Event):
+    finding_id: str
+    validation_position: int
+    reason: Sealed
+
+
+@event("tenet.assets.FindingFixReported", category="finding")
+class FindingFixReported(Event):
+    finding_id: str
+    asset_ids: tuple[str, ...]
+    detail: Sealed
+
+
+@event("tenet.assets.FindingFixVerified", category="finding")
+class FindingFixVerified(Event):
+    """An observation by another path showed that the fix holds on these assets."""
+
+    finding_id: str
+    asset_ids: tuple[str, ...]
+    observation: Evidence

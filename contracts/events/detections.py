@@ -1,0 +1,174 @@
+"""Events of the detections service: telemetry received, rule packs, detections and their human validation."""
+
+from contracts.events.base import Event, Instant, Sealed, Value, event
+from contracts.events.subjects import Evidence, Sight, Verdict
+from contracts.labels import Label
+
+
+class PutAside(Value):
+    """Records of a batch that could not be read, by stable reason."""
+
+    reason: str
+    records: int
+
+
+class RuleRef(Value):
+    """The rule that fired: its Sigma id and title, SHA-256 of its text, and the pack that brought it."""
+
+    rule_id: str
+    title: str
+    sha256: str
+    pack_sha256: str
+    level: str
+
+
+class FailedRule(Value):
+    path: str
+    reason: str
+
+
+@event("tenet.detections.TelemetryReceived", category="telemetry")
+class TelemetryReceived(Event):
+    """A batch whose bytes are durable in the object store. `records` = accepted + repeated + put aside.
+
+    `repeated` counts records that an earlier batch had brought already (sensors batch anew on retry). The time bounds
+    are those of the accepted records' own clocks, None when there are none; `skewed` counts records whose clock lay
+    outside of what is believable, which keep their place but do not move the bounds.
+    """
+
+    batch_id: str
+    sensor_id: str
+    format: str
+    records: int
+    accepted: int
+    repeated: int
+    put_aside: tuple[PutAside, ...]
+    skewed: int
+    bytes: int
+    sha256: str
+    put_aside_sha256: str | None
+    first_occurred_at: Instant | None
+    last_occurred_at: Instant | None
+
+
+@event("tenet.detections.RulePackImported", category="rule_pack")
+class RulePackImported(Event):
+    """In the provider's ledger. `sha256` is the hash of the pack as published, kept in the object store. `failed` names
+    the first rules that do not compile, `failed_total` counts all of them."""
+
+    pack_id: str
+    name: str
+    sha256: str
+    rules: int
+    failed: tuple[FailedRule, ...]
+    failed_total: int
+    failed_sha256: str | None = None
+    """The object of the provider that names all failed rules with their reasons, as JSON lines; None if none failed."""
+
+
+@event("tenet.detections.RulePackDeployed", category="rule_pack")
+class RulePackDeployed(Event):
+    """In the provider's ledger. From here on the pack runs for all tenants, in place of the one of the same name."""
+
+    pack_id: str
+    name: str
+    sha256: str
+
+
+@event("tenet.detections.DetectionRaised", category="detection")
+class DetectionRaised(Event):
+    """Activity that a rule, or the alert of another product, says is suspicious: the first of a group.
+
+    `group_key` is a blind index over what and where, so equal activity joins and nothing personal shows. `asset_ids`
+    are the registered assets involved, `asset_value` the highest value among them as known then (None: no registered
+    asset). `severity_id` after OCSF, 0 when the source tells none; `techniques` are ATT&CK ids.
+    """
+
+    detection_id: str
+    rule: RuleRef
+    source: str
+    severity_id: int
+    techniques: tuple[str, ...]
+    asset_ids: tuple[str, ...]
+    asset_value: int | None
+    sensor_id: str
+    group_key: str
+    first_seen_at: Instant
+    last_seen_at: Instant
+    count: int
+    headline: Sealed
+    observables: tuple[Sealed, ...]
+    evidence: tuple[Evidence, ...]
+    label: Label
+
+
+@event("tenet.detections.DetectionRepeated", category="detection")
+class DetectionRepeated(Event):
+    """`count` more of the same activity, with a sample."""
+
+    detection_id: str
+    batch_id: str
+    count: int
+    first_seen_at: Instant
+    last_seen_at: Instant
+    evidence: tuple[Evidence, ...]
+
+
+@event("tenet.detections.DetectionClaimed", category="detection")
+class DetectionClaimed(Event):
+    """An analyst began the triage: the first human look."""
+
+    detection_id: str
+    principal_id: str
+
+
+@event("tenet.detections.DetectionReleased", category="detection")
+class DetectionReleased(Event):
+    detection_id: str
+    principal_id: str
+
+
+@event("tenet.detections.DetectionValidated", category="detection")
+class DetectionValidated(Event):
+    detection_id: str
+    verdict: Verdict
+    confidence_percent: int
+    rationale: Sealed
+    evidence: tuple[Evidence, ...]
+    seen: tuple[Sight, ...]
+    duplicate_of: str | None
+
+
+@event("tenet.detections.DetectionValidationWithdrawn", category="detection")
+class DetectionValidationWithdrawn(Event):
+    detection_id: str
+    validation_position: int
+    reason: Sealed
+
+
+@event("tenet.detections.CustomerReportFiled", category="customer_report")
+class CustomerReportFiled(Event):
+    """The customer told us of something that no detection had raised."""
+
+    customer_report_id: str
+    severity_id: int
+    asset_ids: tuple[str, ...]
+    summary: Sealed
+    label: Label
+
+
+@event("tenet.detections.CustomerReportValidated", category="customer_report")
+class CustomerReportValidated(Event):
+    customer_report_id: str
+    verdict: Verdict
+    confidence_percent: int
+    rationale: Sealed
+    evidence: tuple[Evidence, ...]
+    seen: tuple[Sight, ...]
+
+
+@event("tenet.detections.CustomerReportValidationWithdrawn", category="customer_report")
+class CustomerReportValidationWithdrawn(Event):
+    customer_report_id: str
+    validation_position: int
+    reason: Sealed

@@ -1,0 +1,125 @@
+"""Commands about the system on this machine: up, status, down, migrate, test."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from contracts.errors import TenetError
+from infra.runtime import supervisor
+from infra.runtime.postgres_binaries import PostgresUnavailable
+from infra.runtime.provider import ProviderNotPrepared
+from infra.runtime.settings import CHECKOUT, Settings
+from infra.runtime.status import AlreadyRunning, SystemStatus, read_status
+from infra.runtime.supervisor import SystemFailed
+
+EXIT_FAILED = 1
+EXIT_NOT_RUNNING = 3
+EXIT_DEGRADED = 4
+EXIT_MISCONFIGURED = 78
+_STYLE = {"ready": "green", "starting": "yellow", "restarting": "yellow", "degraded": "yellow"}
+
+
+def system_commands(app: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    app.command()(up)
+    app.command()(status)
+    app.command()(down)
+    app.command()(migrate)
+    app.command(
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    )(test)
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Reopen the demonstration's state, with its actuator.")] = False,
+) -> None:
+    """Start everything and keep it running until Ctrl-C or `./tenet down`."""
+    settings = read_settings()
+    if demo:
+        settings = settings.model_copy(update={"state": settings.demo_state})
+    _run(supervisor.run_until_stopped(settings, actuator=demo, progress=_say))
+
+
+def status(
+    json: Annotated[bool, typer.Option("--json", help="Print the status as JSON.")] = False,
+) -> None:
+    """Show what runs. Exit code 0: all of it; 3: nothing; 4: not all."""
+    settings = read_settings()
+    found = read_status(settings.run_dir)
+    if found is None:
+        typer.echo(f"Nothing runs on {settings.state}. Start it with ./tenet up.")
+        raise typer.Exit(EXIT_NOT_RUNNING)
+    if json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        Console().print(_table(found))
+    raise typer.Exit(0 if found.state == "ready" else EXIT_DEGRADED)
+
+
+def down() -> None:
+    """Stop the running system and wait until it is gone."""
+    settings = read_settings()
+    stopped = _run(supervisor.down(settings))
+    typer.echo("Stopped." if stopped else f"Nothing runs on {settings.state}.")
+
+
+def migrate() -> None:
+    """Create and upgrade all databases. Services must be down."""
+    _run(supervisor.migrate(read_settings(), _say))
+
+
+def test(context: typer.Context) -> None:
+    """Run the test suite; further arguments go to pytest."""
+    os.chdir(CHECKOUT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *context.args])
+
+
+def read_settings() -> Settings:
+    """The settings of the environment; ends the program with the names of the variables that are wrong."""
+    try:
+        return Settings.from_env()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            typer.echo(f"TENET_{name}: {problem['msg']}", err=True)
+        raise typer.Exit(EXIT_MISCONFIGURED) from error
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Runs it and turns every failure that a person can act on into its message and an exit code."""
+    try:
+        return asyncio.run(work)
+    except (AlreadyRunning, PostgresUnavailable, ProviderNotPrepared, SystemFailed, TenetError, OSError) as error:
+        typer.echo(str(error), err=True)
+    except psycopg.Error as error:
+        typer.echo(f"The database server refused: {error}", err=True)
+    raise typer.Exit(EXIT_FAILED)
+
+
+_say: Callable[[str], None] = typer.echo
+
+
+def _table(found: SystemStatus) -> Table:
+    table = Table(title=f"Tenet is {found.state}; process {found.supervisor_pid}, state in {found.state_dir}")
+    for heading in ("process", "state", "pid", "address", "metrics", "restarts", "since", "note"):
+        table.add_column(heading, overflow="fold")
+    for each in found.processes:
+        table.add_row(
+            each.name,
+            f"[{_STYLE.get(each.state, 'red')}]{each.state}[/]",
+            str(each.pid or ""),
+            each.address,
+            each.metrics_address,
+            str(each.restarts),
+            f"{each.since:%Y-%m-%d %H:%M:%S}Z",
+            each.message,
+        )
+    return table

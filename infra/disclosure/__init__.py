@@ -1,0 +1,1 @@
+"""What may be shown to whom: labels over sealed fields, opening them for callers, and exports that respect them."""

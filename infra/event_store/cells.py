@@ -1,0 +1,109 @@
+"""Connections to the servers that hold ledgers ("cells"): one pool per server and process, never one per tenant."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from contracts.errors import StoreUnavailable
+from infra.event_store.arrays import register_arrays
+from infra.event_store.limits import (
+    CONNECT_SECONDS,
+    POOL_MAX_CONNECTIONS,
+    POOL_MIN_CONNECTIONS,
+    POOL_WAIT_SECONDS,
+)
+from infra.event_store.migrate import check_schema
+
+Connection = AsyncConnection[Any]
+
+# An index always fits the ledger's statements. Without this a statement that was planned while a table was small goes
+# on reading all of it until the statistics are next refreshed.
+_SESSION = "-c enable_seqscan=off -c jit=off -c default_transaction_isolation=read\\ committed"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One server that holds ledgers, and how this process's login reaches it."""
+
+    name: str
+    dsn: str
+
+
+class CellPools:
+    """The open pools of one process, by cell."""
+
+    def __init__(self, pools: dict[str, AsyncConnectionPool[Connection]]) -> None:
+        self._pools = pools
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._pools)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, cells: Iterable[Cell], max_connections: int = POOL_MAX_CONNECTIONS) -> AsyncIterator[Self]:
+        """Opens a pool for each cell and checks its schema version. Raises StoreUnavailable, SchemaOutOfRange."""
+        async with AsyncExitStack() as stack:
+            pools = {}
+            for cell in cells:
+                pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+                    make_conninfo(cell.dsn, options=_SESSION, connect_timeout=CONNECT_SECONDS),
+                    min_size=POOL_MIN_CONNECTIONS,
+                    max_size=max_connections,
+                    timeout=POOL_WAIT_SECONDS,
+                    kwargs={"autocommit": True},
+                    configure=_configure,
+                    open=False,
+                    name=f"ledger {cell.name}",
+                )
+                await stack.enter_async_context(_opened(pool))
+                pools[cell.name] = pool
+            opened = cls(pools)
+            for name in pools:
+                async with opened.connection(name) as connection:
+                    await check_schema(connection)
+            yield opened
+
+    async def discard_broken(self, cell: str) -> None:
+        """Looks at the idle connections and replaces those that the server has ended, as all are after its restart."""
+        await self._pools[cell].check()
+
+    @asynccontextmanager
+    async def connection(self, cell: str) -> AsyncIterator[Connection]:
+        """One connection in autocommit mode. Raises StoreUnavailable when none comes free or none can be made."""
+        try:
+            connection = await self._pools[cell].getconn()
+        except (PoolTimeout, PoolClosed) as error:
+            raise StoreUnavailable(f"No connection to the ledger server {cell}.", metadata={"cell": cell}) from error
+        try:
+            yield connection
+        except asyncio.CancelledError:
+            # The statement under way may still be running; its connection cannot be used again.
+            await connection.close()
+            raise
+        finally:
+            await self._pools[cell].putconn(connection)
+
+
+@asynccontextmanager
+async def _opened(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[None]:
+    try:
+        await pool.open(wait=True, timeout=POOL_WAIT_SECONDS)
+    except (PoolTimeout, psycopg.Error) as error:
+        await pool.close()
+        raise StoreUnavailable(f"{pool.name} does not answer.") from error
+    try:
+        yield
+    finally:
+        await pool.close()
+
+
+async def _configure(connection: Connection) -> None:
+    register_arrays(connection)

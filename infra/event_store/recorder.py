@@ -1,0 +1,230 @@
+"""Appends with group commit: the commands that wait for one tenant go out in one transaction and one round trip."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.sql import SQL, Composed, Placeholder
+
+from contracts.errors import ClockRefused, Kind, StoreUnavailable, TenantUnknown, TenetError
+from contracts.ids import StreamName, TenantId
+from infra.event_store.arrays import ByteaArray, Int4Array, Int8Array, TextArray
+from infra.event_store.cells import CellPools, Connection
+from infra.event_store.commands import (
+    Accepted,
+    Duplicate,
+    KeyReused,
+    PreconditionFailed,
+    PreparedCommand,
+    Verdict,
+    VersionConflict,
+)
+from infra.event_store.limits import (
+    MAX_GROUP_BYTES,
+    MAX_GROUP_COMMANDS,
+    MAX_WAITING_COMMANDS,
+    STORE_RETRY_FIRST_PAUSE,
+    STORE_RETRY_LONGEST_PAUSE,
+    STORE_RETRY_SECONDS,
+)
+from infra.event_store.lines import Ask, Lines
+from infra.event_store.placements import Placement, Placements
+
+log = structlog.get_logger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_APPEND = SQL("SELECT * FROM tenet_meta.append_as_v1({})").format(SQL(", ").join([Placeholder()] * 20))
+_UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "25006")
+"""SQLSTATE classes of a server that is going down, out of room or unreachable; 25006: a server that is read-only."""
+
+
+class LedgerRefused(TenetError):
+    """The ledger's function refused an append for a reason that lies in this program or its installation."""
+
+    kind = Kind.INTERNAL
+    reason = "LEDGER_REFUSED"
+
+
+class _Append(Ask[Verdict]):
+    __slots__ = ("command",)
+
+    def __init__(self, command: PreparedCommand) -> None:
+        super().__init__(command.weight)
+        self.command = command
+
+
+class Recorder:
+    """Appends commands to tenants' ledgers. `clock` gives the process's time, which the server compares with its."""
+
+    def __init__(self, pools: CellPools, placements: Placements, clock: Callable[[], datetime]) -> None:
+        self._pools = pools
+        self._placements = placements
+        self._clock = clock
+        self._lines: Lines[_Append] = Lines(
+            self._serve, max_waiting=MAX_WAITING_COMMANDS, max_group=MAX_GROUP_COMMANDS, max_weight=MAX_GROUP_BYTES
+        )
+
+    async def append(self, tenant_id: TenantId, command: PreparedCommand) -> Verdict:
+        """Appends one command, durably, and returns the ledger's verdict on it.
+
+        Raises MalformedCommand and EntryTooLarge before anything is sent, StoreOverloaded, ClockRefused, TenantUnknown,
+        and StoreUnavailable: then the outcome may be unknown, and only the same request key makes a retry safe.
+        """
+        command.check()
+        ask = _Append(command)
+        self._lines.put(tenant_id, ask)
+        return await ask.future
+
+    async def close(self) -> None:
+        """Lets what waits be recorded, and takes no more."""
+        await self._lines.close()
+
+    async def _serve(self, tenant_id: TenantId, group: list[_Append]) -> None:
+        try:
+            verdicts = await self._commit_surely(tenant_id, [ask.command for ask in group])
+        except (StoreUnavailable, ClockRefused, TenantUnknown):
+            raise
+        except TenetError as error:
+            if len(group) == 1:
+                raise
+            log.warning("ledger.group_aborted", tenant=tenant_id, commands=len(group), reason=str(error))
+            await self._serve_singly(tenant_id, group)
+            return
+        for ask, verdict in zip(group, verdicts, strict=True):
+            ask.answer(verdict)
+
+    async def _serve_singly(self, tenant_id: TenantId, group: list[_Append]) -> None:
+        for ask in group:
+            try:
+                (verdict,) = await self._commit_surely(tenant_id, [ask.command])
+            except TenetError as error:
+                ask.fail(error)
+            else:
+                ask.answer(verdict)
+
+    async def _commit_surely(self, tenant_id: TenantId, commands: Sequence[PreparedCommand]) -> list[Verdict]:
+        """Commits, asking again after a lost connection where the request keys make that safe."""
+        repeatable = all(command.request_key is not None for command in commands)
+        give_up = time.monotonic() + STORE_RETRY_SECONDS
+        pause = STORE_RETRY_FIRST_PAUSE
+        moved = False
+        while True:
+            placement = await self._placements.find(tenant_id)
+            try:
+                return await self._commit(placement, commands)
+            except psycopg.Error as error:
+                if error.sqlstate == "TN003" and not moved:
+                    moved = True
+                    self._placements.forget(tenant_id)
+                    continue
+                refusal = _translate(error)
+                if not isinstance(refusal, StoreUnavailable) or not repeatable or time.monotonic() + pause > give_up:
+                    raise refusal from error
+                log.warning("ledger.append_retried", tenant=tenant_id, commands=len(commands), reason=str(error))
+            await asyncio.sleep(pause)
+            await self._pools.discard_broken(placement.cell)
+            pause = min(pause * 2, STORE_RETRY_LONGEST_PAUSE)
+
+    async def _commit(self, placement: Placement, commands: Sequence[PreparedCommand]) -> list[Verdict]:
+        async with self._pools.connection(placement.cell) as connection:
+            return await append_on(connection, placement.role, (self._clock() - _EPOCH) // _MICROSECOND, commands)
+
+
+async def append_on(
+    connection: Connection, role: str, now_us: int, commands: Sequence[PreparedCommand]
+) -> list[Verdict]:
+    """Appends a group in one statement, which on a connection in autocommit mode is a transaction of its own.
+
+    After an error the server has undone it, or its outcome is unknown. Raises psycopg.Error as the server gave it.
+    """
+    cursor = await connection.execute(*append_statement(role, now_us, commands))
+    row: tuple[Any, ...] | None = await cursor.fetchone()
+    if row is None:
+        raise LedgerRefused("The ledger's function answered nothing.")
+    return verdicts_of(row, commands)
+
+
+def append_statement(role: str, now_us: int, commands: Sequence[PreparedCommand]) -> tuple[Composed, list[Any]]:
+    """The statement that appends a group, for a connection that `register_arrays` was called on."""
+    return _APPEND, [role, *_parameters(now_us, commands)]
+
+
+def _parameters(now_us: int, commands: Sequence[PreparedCommand]) -> list[Any]:
+    numbered = [(number, event) for number, command in enumerate(commands) for event in command.events]
+    keys: list[bytes | None] = []
+    digests: list[bytes | None] = []
+    for command in commands:
+        rest = [None] * (len(command.events) - 1)
+        keys += [command.request_key, *rest]
+        digests += [command.request_digest, *rest]
+    required = [(number, *each) for number, command in enumerate(commands) for each in command.preconditions]
+    openings = [(number, each) for number, command in enumerate(commands) for each in command.openings]
+    return [
+        now_us,
+        Int4Array.of([number for number, _ in numbered]),
+        TextArray.of([event.stream for _, event in numbered]),
+        Int8Array.of([event.version for _, event in numbered]),
+        TextArray.of([event.topic for _, event in numbered]),
+        TextArray.of([event.event_id for _, event in numbered]),
+        ByteaArray.of([event.entry for _, event in numbered]),
+        ByteaArray.of(keys),
+        ByteaArray.of(digests),
+        Int4Array.of([number for number, _, _ in required]),
+        TextArray.of([stream for _, stream, _ in required]),
+        Int8Array.of([version for _, _, version in required]),
+        Int4Array.of([number for number, _ in openings]),
+        TextArray.of([each.event_id for _, each in openings]),
+        TextArray.of([each.path for _, each in openings]),
+        TextArray.of([each.subject for _, each in openings]),
+        TextArray.of([each.key_id for _, each in openings]),
+        ByteaArray.of([each.nonce for _, each in openings]),
+        ByteaArray.of([each.ciphertext for _, each in openings]),
+    ]
+
+
+def verdicts_of(row: tuple[Any, ...], commands: Sequence[PreparedCommand]) -> list[Verdict]:
+    """The verdict on each command, from the row that the statement answered."""
+    first_position, recorded_at, names, places, actual, streams = row
+    if names is None:
+        verdicts: list[Verdict] = []
+        for command in commands:
+            verdicts.append(Accepted(first_position, recorded_at))
+            first_position += len(command.events)
+        return verdicts
+    return [
+        _verdict(name, place, version, stream, recorded_at)
+        for name, place, version, stream in zip(names, places, actual, streams, strict=True)
+    ]
+
+
+def _verdict(name: str, place: int, version: int, stream: str, recorded_at: int) -> Verdict:
+    match name:
+        case "accepted":
+            return Accepted(place, recorded_at)
+        case "duplicate":
+            return Duplicate(place)
+        case "key_reused":
+            return KeyReused(place)
+        case "conflict":
+            return VersionConflict(StreamName(stream), version)
+        case "precondition":
+            return PreconditionFailed(StreamName(stream), version)
+    raise LedgerRefused(f"The ledger's function gave an unknown verdict, {name}.")
+
+
+def _translate(error: psycopg.Error) -> TenetError:
+    state = error.sqlstate or ""
+    match state:
+        case "TN005":
+            log.error("ledger.clock_refused", reason=str(error))
+            return ClockRefused(f"Appends are refused: {error.diag.message_primary}.")
+        case "TN003":
+            return TenantUnknown()
+    if state.startswith(_UNAVAILABLE_CLASSES) or (not state and isinstance(error, psycopg.OperationalError)):
+        return StoreUnavailable("The ledger's database does not answer or has no room.", metadata={"sqlstate": state})
+    return LedgerRefused(f"The ledger refused the append: {error}", metadata={"sqlstate": state})

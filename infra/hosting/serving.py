@@ -1,0 +1,48 @@
+"""A service's process: telemetry first, then what the wiring opens, then serving until a signal says stop."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+import structlog
+
+from contracts.errors import TenetError
+from infra.grpc import Hosted, serve
+from infra.hosting.foundation import Foundation
+from infra.runtime.settings import Settings
+from infra.telemetry import configure
+
+EXIT_REFUSED = 3
+"""The exit status of a service that cannot start with what it found; its log says why."""
+
+log = structlog.get_logger()
+
+
+async def serve_until_stopped(foundation: Foundation, hosted: Iterable[Hosted]) -> None:
+    """Serves the service's gRPC services until SIGTERM or SIGINT; running calls get their grace period."""
+    settings, stopped, loop = foundation.settings, asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with serve(
+        hosted, foundation.authority, host=settings.grpc_host, port=settings.grpc_port, clock=foundation.clock
+    ):
+        await stopped.wait()
+
+
+def run_service(service: str, start: Callable[[Settings], Coroutine[Any, Any, None]]) -> int:
+    """The body of a service's `__main__`: reads the settings, runs `start`, and answers the exit status."""
+    if sys.argv[1:] != ["serve"]:
+        print(f"usage: python -m services.{service} serve", file=sys.stderr)  # This is for a person.
+        return 2
+    settings = Settings.from_env()
+    telemetry = configure(service, settings, metrics_port=settings.metrics_port)
+    try:
+        asyncio.run(start(settings))
+    except TenetError as error:
+        log.error("service_cannot_start", reason=error.reason, detail=error.message)  # noqa: TRY400  # Reason says it all.
+        return EXIT_REFUSED
+    finally:
+        telemetry.close()
+    return 0

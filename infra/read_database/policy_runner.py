@@ -1,0 +1,206 @@
+"""The policy runner: follows the ledgers, lets policies react in order, and advances after the acknowledgement."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from prometheus_client import Counter
+
+from contracts.events.base import Recorded
+from contracts.ids import TenantId
+from infra.read_database import policy_positions
+from infra.read_database.database import Connection, ReadDatabase
+from infra.read_database.heads import Heads
+from infra.read_database.policies import Clock, Origin, Policy
+from infra.read_database.policy_positions import Standing
+from infra.read_database.sources import FeedEntry, LedgerFeed, Tenants
+from infra.read_database.turns import Backoff, Outcome, pause_between_rounds
+from infra.read_database.verdicts import Verdict, describe, judge, pause_after, reason_of
+from infra.telemetry import span
+
+BATCH_ENTRIES = 200
+TURN_SECONDS = 2.0
+"""A turn ends after this long, so that what was acknowledged is remembered and other tenants have theirs."""
+CONCURRENT_TURNS = 2
+REACTION_SECONDS = 60.0
+"""Longest reaction to one event; after it the attempt counts as failed, and its request id keeps a retry harmless."""
+SWEEP_SECONDS = 5.0
+CATCH_UP_SECONDS = 60.0
+
+REACTIONS = Counter("tenet_policy_reactions_total", "Events that a policy reacted to.", ("policy", "outcome"))
+
+log = structlog.get_logger()
+
+
+class PolicyRunner:
+    """`run` until cancelled, or `catch_up` once. `activate` must have returned before the service says it is ready."""
+
+    def __init__(
+        self, database: ReadDatabase, feed: LedgerFeed, tenants: Tenants, policies: Sequence[Policy], clock: Clock
+    ) -> None:
+        if len({policy.ID for policy in policies}) != len(policies):
+            raise ValueError("two policies share an id")
+        self._database = database
+        self._feed = feed
+        self._heads = Heads(feed, tenants)
+        self._policies = {policy.ID: policy for policy in policies}
+        self._topics = {policy.ID: frozenset(event.TOPIC for event in policy.TOPICS) for policy in policies}
+        self._clock = clock
+        self._backoff = Backoff()
+        self._known: set[TenantId] = set()
+        self._done: dict[TenantId, int] = {}
+        self._swept = float("-inf")
+
+    async def activate(self) -> None:
+        """Records where policies begin for every tenant that is there now. Repeating it changes nothing."""
+        await self._look()
+
+    async def run(self) -> None:
+        """Follows the ledgers until it is cancelled. Outages are waited out."""
+        while self._policies:
+            try:
+                await self._heads.wait(pause_between_rounds(await self.round()))
+            except Exception as error:  # noqa: BLE001  # Nothing may end the following of ledgers but its owner.
+                log.warning("policies wait after a failure", service=self._database.service, error=type(error).__name__)
+                await self._backoff.sit_out("round")
+            else:
+                self._backoff.succeeded("round")
+
+    async def catch_up(self, timeout: float = CATCH_UP_SECONDS) -> None:
+        """Reacts to all that is in the ledgers now, retries included. Raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            self._swept = float("-inf")
+            await self._heads.refresh()
+            while (outcome := await self.round()) is not Outcome.DONE:
+                await self._heads.wait(pause_between_rounds(outcome))
+
+    async def round(self) -> Outcome:
+        """Gives every tenant that is behind one turn, so that none waits for another that is far behind."""
+        if not self._policies:
+            return Outcome.DONE
+        await self._look()
+        behind = {tenant: head for tenant, head in self._heads.known.items() if self._done.get(tenant) != head}
+        ready = {tenant_id: head for tenant_id, head in behind.items() if self._backoff.ready(tenant_id)}
+        if not behind:
+            return Outcome.DONE
+        cut = await self._turns(ready)
+        async with self._database.writing() as conn:
+            unfinished = await policy_positions.unfinished(conn, ready, list(self._policies.values()))
+        self._done.update({tenant_id: head for tenant_id, head in ready.items() if tenant_id not in unfinished})
+        if cut & unfinished:
+            return Outcome.MORE
+        return Outcome.LATER if unfinished or len(ready) < len(behind) else Outcome.DONE
+
+    async def _look(self) -> None:
+        await self._heads.discover()
+        heads, policies = self._heads.known, list(self._policies.values())
+        new = {tenant_id: head for tenant_id, head in heads.items() if tenant_id not in self._known}
+        if new or not self._known:
+            async with self._database.writing() as conn:
+                await policy_positions.activate(conn, policies, new)
+            self._known.update(new)
+        now = asyncio.get_running_loop().time()
+        if now - self._swept >= SWEEP_SECONDS:
+            async with self._database.writing() as conn:
+                for tenant_id in await policy_positions.unfinished(conn, heads, policies):
+                    self._done.pop(tenant_id, None)
+            self._swept = now
+
+    async def _turns(self, tenant_ids: Iterable[TenantId]) -> set[TenantId]:
+        """One turn each; answers those whose turn was cut by the size of a batch or by time, and can go on at once."""
+        gate = asyncio.Semaphore(CONCURRENT_TURNS)
+        cut: set[TenantId] = set()
+
+        async def one(tenant_id: TenantId) -> None:
+            async with gate:
+                try:
+                    if await self._turn(tenant_id):
+                        cut.add(tenant_id)
+                except Exception as error:  # noqa: BLE001  # The reason is the next comment.
+                    # Whatever it was, it must not stop the other tenants; it is tried again after a pause.
+                    log.warning("a tenant's policies failed", tenant=tenant_id, error=type(error).__name__)
+                    self._backoff.failed(tenant_id)
+                else:
+                    self._backoff.succeeded(tenant_id)
+
+        async with asyncio.TaskGroup() as group:
+            for tenant_id in tenant_ids:
+                group.create_task(one(tenant_id))
+        return cut
+
+    async def _turn(self, tenant_id: TenantId) -> bool:
+        """One batch for every policy that no other runner holds; True when one of them can go on at once."""
+        batches: dict[int, Sequence[FeedEntry]] = {}
+        more = False
+        async with self._database.writing() as conn:
+            for standing in await policy_positions.claim(conn, tenant_id, list(self._policies.values())):
+                start = standing.position + 1
+                if start not in batches:
+                    batches[start] = await self._feed.entries(tenant_id, start, BATCH_ENTRIES)
+                more |= await self._follow(conn, standing, batches[start])
+        return more
+
+    async def _follow(self, conn: Connection, standing: Standing, entries: Sequence[FeedEntry]) -> bool:
+        """Lets one policy react to entries in order, until one has to be tried again, the batch or the time is over."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + TURN_SECONDS
+        reached = standing.position
+        for entry in entries:
+            if entry.topic in self._topics[standing.policy_id]:
+                attempts = standing.attempts + 1 if entry.position == standing.position + 1 else 1
+                if not await self._settle(conn, standing, entry, attempts, reached):
+                    return False
+            reached = entry.position
+            if loop.time() > end:
+                break
+        if reached > standing.position:
+            await policy_positions.advance(conn, standing, reached)
+        return len(entries) == BATCH_ENTRIES or (len(entries) > 0 and reached < entries[-1].position)
+
+    async def _settle(
+        self, conn: Connection, standing: Standing, entry: FeedEntry, attempts: int, reached: int
+    ) -> bool:
+        """One reaction; True when the policy may go on behind the entry."""
+        try:
+            await self._react(self._policies[standing.policy_id], entry)
+        except Exception as error:  # noqa: BLE001  # Every failure has its verdict: refused, again, or parked.
+            first = standing.first_failed_at if attempts > 1 else None
+            verdict = judge(error, attempts, first, self._clock())
+            REACTIONS.labels(standing.policy_id, verdict.value).inc()
+            self._tell(standing, entry, error, verdict)
+            if verdict is Verdict.REFUSED:
+                await policy_positions.record_outcome(conn, standing, entry.position, entry.topic, "refused", error)
+                return True
+            if reached > standing.position:
+                await policy_positions.advance(conn, standing, reached)
+            if verdict is Verdict.AGAIN:
+                await policy_positions.postpone(conn, standing, attempts, pause_after(attempts).total_seconds())
+            else:
+                await policy_positions.park(conn, standing)
+                await policy_positions.record_outcome(conn, standing, entry.position, entry.topic, "parked", error)
+            return False
+        REACTIONS.labels(standing.policy_id, "done").inc()
+        return True
+
+    async def _react(self, policy: Policy, entry: FeedEntry) -> None:
+        recorded: Recorded[Any] = entry.decode()
+        with span(
+            f"policy {policy.ID}",
+            parent=recorded.envelope.trace_parent or None,
+            tenant=recorded.tenant_id,
+            position=recorded.position,
+        ):
+            async with asyncio.timeout(REACTION_SECONDS):
+                await policy.react(recorded, Origin(policy.ID, recorded, self._clock))
+
+    def _tell(self, standing: Standing, entry: FeedEntry, error: Exception, verdict: Verdict) -> None:
+        write = log.error if verdict is Verdict.PARKED else log.info
+        write(
+            f"a policy's reaction {describe(verdict)}",
+            alarm=verdict is Verdict.PARKED,
+            policy=standing.policy_id,
+            tenant=standing.tenant_id,
+            position=entry.position,
+            reason=reason_of(error),
+        )

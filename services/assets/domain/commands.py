@@ -1,0 +1,118 @@
+"""The commands of the assets service, and the blind indexes that some of them are decided with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.commands import Command, Private
+from contracts.events.assets import AssetClass, AssetKind, FindingKind
+from contracts.events.base import Value
+from contracts.events.subjects import Sight, Verdict
+from contracts.labels import Label
+
+
+@dataclass(frozen=True, slots=True)
+class AssetIndexes:
+    """Blind indexes of what a RegisterAsset names, made under the tenant's search key."""
+
+    name: str
+    addresses: tuple[str, ...]
+    owner: str | None
+
+
+class RegisterAsset(Command):
+    kind: AssetKind
+    asset_class: AssetClass
+    value: int
+    group: str
+    name: Private
+    addresses: tuple[Private, ...]
+    owner: Private | None
+    business_context: Private | None
+    external_id: str | None
+
+
+class ReclassifyAsset(Command):
+    asset_id: str
+    asset_class: AssetClass
+    value: int
+    group: str
+    reason: Private
+
+
+class RetireAsset(Command):
+    asset_id: str
+    reason: Private
+
+
+class RegisterSensor(Command):
+    system_type: str
+    asset_id: str | None
+    interval_seconds: int
+    principal_id: str | None
+
+
+class RecordHeartbeat(Command):
+    sensor_id: str
+
+
+class StartSensorSilence(Command):
+    """`last_heard_at` is the last sign of life that was taken down, None when there was none."""
+
+    sensor_id: str
+    last_heard_at: datetime | None
+
+
+class EndSensorSilence(Command):
+    sensor_id: str
+    heard_at: datetime
+
+
+class ReportFinding(Command):
+    kind: FindingKind
+    asset_ids: tuple[str, ...]
+    title: str
+    vulnerability_id: str | None
+    severity_id: int
+    exposure: str | None
+    likelihood_millionths: int | None
+    known_exploited: bool | None
+    detail: Private
+    label: Label
+    source: str
+
+
+class EvidenceBrought(Value):
+    """A piece of evidence as a command brings it; its summary is sealed by the decision."""
+
+    label: Label
+    summary: Private
+    sha256: str | None
+    offset: int | None
+    position: int | None
+
+
+class ValidateFinding(Command):
+    finding_id: str
+    verdict: Verdict
+    confidence_percent: int
+    rationale: Private
+    evidence: tuple[EvidenceBrought, ...]
+    seen: tuple[Sight, ...]
+
+
+class WithdrawFindingValidation(Command):
+    finding_id: str
+    validation_position: int
+    reason: Private
+
+
+class ReportFindingFix(Command):
+    finding_id: str
+    asset_ids: tuple[str, ...]
+    detail: Private
+
+
+class VerifyFindingFix(Command):
+    finding_id: str
+    asset_ids: tuple[str, ...]
+    observation: EvidenceBrought

@@ -1,0 +1,1 @@
+"""What the assets service does by itself, one rule a file."""

@@ -1,0 +1,14 @@
+"""The read models of the assets service, one a file, each with its table in `migrations/`."""
+
+from services.assets.projections.asset_index import AssetIndex
+from services.assets.projections.assets import Assets
+from services.assets.projections.findings import Findings
+from services.assets.projections.sensors import Sensors
+
+ASSETS = Assets()
+ASSET_INDEX = AssetIndex()
+SENSORS = Sensors()
+FINDINGS = Findings()
+VIEWS = (ASSETS, ASSET_INDEX, SENSORS, FINDINGS)
+
+__all__ = ["ASSETS", "ASSET_INDEX", "FINDINGS", "SENSORS", "VIEWS"]

@@ -1,0 +1,12 @@
+-- Blind indexes of names and addresses: which assets bear them.
+CREATE TABLE asset_index (
+    tenant_id       text NOT NULL,
+    build           integer NOT NULL,
+    key             text NOT NULL,
+    from_position   bigint NOT NULL,
+    to_position     bigint,
+    doc             jsonb NOT NULL,
+    PRIMARY KEY (tenant_id, build, key, from_position)
+);
+SELECT guard_view('asset_index');
+

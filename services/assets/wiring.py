@@ -1,0 +1,64 @@
+"""The only place that constructs the parts of the assets service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from tenet.assets.v1 import assets_read_pb2, assets_write_pb2
+
+from infra.grpc import Hosted
+from infra.hosting import Foundation, serve_until_stopped
+from infra.read_database.read_side import ReadSide
+from infra.read_database.turns import in_background
+from infra.runtime.settings import Settings
+from services.assets.application import Assets
+from services.assets.policies.judge_silence_when_heartbeats_are_missing import SilenceSweep
+from services.assets.policies.record_heartbeat_when_telemetry_received import RecordHeartbeatWhenTelemetryReceived
+from services.assets.projections import VIEWS
+from services.assets.projections.heartbeats import Heartbeats
+from services.assets.servicer import AssetsReadServicer, AssetsWriteServicer
+
+SERVICE = "assets"
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """The service's parts; nothing works in the background until `read_side` and `sweep` run."""
+
+    hosted: tuple[Hosted, ...]
+    read_side: ReadSide
+    sweep: SilenceSweep
+
+
+def wire(foundation: Foundation) -> Wired:
+    ledger, clock = foundation.ledger, foundation.clock
+    heartbeats = Heartbeats(foundation.database)
+    assets = Assets(ledger.handler, ledger.repository, foundation.keys, heartbeats)
+    read_side = ReadSide(
+        foundation.database,
+        ledger.followed,
+        ledger.tenants,
+        clock=clock,
+        views=VIEWS,
+        policies=[RecordHeartbeatWhenTelemetryReceived(assets)],
+    )
+    read = AssetsReadServicer(read_side.reader, heartbeats, foundation.opener, foundation.keys)
+    write = AssetsWriteServicer(assets, clock)
+    hosted = (
+        Hosted.of(assets_read_pb2, "AssetsReadService", read),
+        Hosted.of(assets_write_pb2, "AssetsWriteService", write),
+    )
+    return Wired(hosted, read_side, SilenceSweep(assets, heartbeats, ledger.tenants, clock))
+
+
+@asynccontextmanager
+async def running(foundation: Foundation) -> AsyncIterator[Wired]:
+    """The wired service with its projections, policies and sweep at work."""
+    wired = wire(foundation)
+    async with wired.read_side.running(), in_background("silence sweep", wired.sweep.run()):
+        yield wired
+
+
+async def start(settings: Settings) -> None:
+    async with Foundation.open(SERVICE, settings) as foundation, running(foundation) as wired:
+        await serve_until_stopped(foundation, wired.hosted)

@@ -1,0 +1,51 @@
+"""Every command of the cases service: loads, decides by the domain, appends in one unit of work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from infra.event_store.ledger import Ledger
+from infra.object_store import ObjectStore
+from services.cases.application.acting import Acting
+from services.cases.application.case_work import CaseWork
+from services.cases.application.charters import Charters, Parent
+from services.cases.application.conversing import Conversing
+from services.cases.application.delivery import Delivery
+from services.cases.application.permitting import Permitting
+from services.cases.application.planning import Planning
+from services.cases.connectors.registry import Connectors
+
+__all__ = ["CasesApplication"]
+
+
+@dataclass(frozen=True, slots=True)
+class CasesApplication:
+    charters: Charters
+    case_work: CaseWork
+    planning: Planning
+    acting: Acting
+    delivery: Delivery
+    conversing: Conversing
+    permitting: Permitting
+
+    @classmethod
+    def of(
+        cls,
+        ledger: Ledger,
+        objects: ObjectStore,
+        connectors: Connectors,
+        parent: Parent,
+        clock: Callable[[], datetime],
+    ) -> Self:
+        charters = Charters(ledger.repository, objects, parent)
+        handler = ledger.handler
+        return cls(
+            charters,
+            CaseWork(handler, charters),
+            Planning(handler, charters),
+            Acting(handler, ledger.repository, charters, connectors, clock),
+            Delivery(ledger.openings, connectors),
+            Conversing(handler, charters),
+            Permitting(handler, charters, objects, connectors),
+        )

@@ -1,0 +1,88 @@
+"""Commands on cases: open, link, assign, note, evidence, close, reopen."""
+
+from contracts.calls import Call
+from infra.event_store.handler import CommandHandler, Committed, Unit
+from services.cases.application.charters import Charters
+from services.cases.application.grounds import actions_of, assets_of, loaded_case, required_subject
+from services.cases.domain import case as deciding
+from services.cases.domain.action import settled
+from services.cases.domain.commands import (
+    AddEvidence,
+    AddNote,
+    AssignCase,
+    CloseCase,
+    LinkSubject,
+    OpenCase,
+    ReopenCase,
+)
+from services.cases.domain.ruling import Situation, priority_of
+
+
+class CaseWork:
+    def __init__(self, handler: CommandHandler, charters: Charters) -> None:
+        self._handler, self._charters = handler, charters
+
+    async def open_case(self, call: Call, command: OpenCase) -> Committed:
+        async def work(unit: Unit) -> None:
+            subject = await required_subject(unit, command.subject_kind, command.subject_id)
+            case_id = deciding.case_id_of(command.tenant_id, subject.state)
+            case = await loaded_case(unit, case_id)
+            found = await self._charters.find(unit)
+            assets = await assets_of(unit, subject.state.asset_ids)
+            situation = Situation((subject.state,), assets, call.now)
+            priority, rule = priority_of(found.force.charter if found else None, situation)
+            line = found.force.cite(f"priorities/{rule}") if found and rule is not None else None
+            if found is not None and line is not None:
+                unit.cite(found.fact)
+            event = deciding.open_case(case.state, command, subject.state, subject.version, priority, line)
+            unit.append(case, [event])
+
+        return await self._handler.handle(call, command, work)
+
+    async def link_subject(self, call: Call, command: LinkSubject) -> Committed:
+        async def work(unit: Unit) -> None:
+            case = await loaded_case(unit, command.case_id)
+            deciding.in_work(case.state)
+            subject = await required_subject(unit, command.subject_kind, command.subject_id)
+            unit.append(case, [deciding.link_subject(case.state, subject.state, subject.version)])
+
+        return await self._handler.handle(call, command, work)
+
+    async def assign_case(self, call: Call, command: AssignCase) -> Committed:
+        async def work(unit: Unit) -> None:
+            case = await loaded_case(unit, command.case_id)
+            unit.append(case, deciding.assign_case(case.state, command))
+
+        return await self._handler.handle(call, command, work)
+
+    async def add_note(self, call: Call, command: AddNote) -> Committed:
+        async def work(unit: Unit) -> None:
+            case = await loaded_case(unit, command.case_id)
+            unit.append(case, [deciding.add_note(case.state, command, call.request_key)])
+
+        return await self._handler.handle(call, command, work)
+
+    async def add_evidence(self, call: Call, command: AddEvidence) -> Committed:
+        async def work(unit: Unit) -> None:
+            case = await loaded_case(unit, command.case_id)
+            unit.append(case, [deciding.add_evidence(case.state, command, call.request_key)])
+
+        return await self._handler.handle(call, command, work)
+
+    async def close_case(self, call: Call, command: CloseCase) -> Committed:
+        async def work(unit: Unit) -> None:
+            case = await loaded_case(unit, command.case_id)
+            event = deciding.close_case(case.state, command)
+            for plan in case.state.every_plan:
+                settled([action for _, action in await actions_of(unit, plan)])
+            unit.append(case, [event])
+
+        return await self._handler.handle(call, command, work)
+
+    async def reopen_case(self, call: Call, command: ReopenCase) -> Committed:
+        async def work(unit: Unit) -> None:
+            case = await loaded_case(unit, command.case_id)
+            unit.append(case, [deciding.reopen_case(case.state, command)])
+
+        return await self._handler.handle(call, command, work)
+

@@ -1,0 +1,1 @@
+"""How actions leave: one port, and what stands behind it."""

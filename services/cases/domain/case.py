@@ -1,0 +1,306 @@
+"""One case: the work of people around a validated subject. Its plan is in `plan.py`, its actions in `action.py`."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from contracts.events.base import Recorded, Sealed
+from contracts.events.cases import (
+    CaseAssigned,
+    CaseClosed,
+    CaseNoted,
+    CaseOpened,
+    CaseReopened,
+    CharterLine,
+    EvidenceAdded,
+    Mode,
+    PlanApproved,
+    PlanDecided,
+    PlanRejected,
+    PlanReordered,
+    Priority,
+    ResponseType,
+    Step,
+    StepCompleted,
+    StepReleased,
+    SubjectLinked,
+)
+from contracts.events.subjects import SubjectRef
+from contracts.ids import TenantId, derive_id
+from services.cases.domain.commands import (
+    AddEvidence,
+    AddNote,
+    AssignCase,
+    CloseCase,
+   
+    OpenCase,
+    ReopenCase,
+)
+from services.cases.domain.errors import (
+    CaseExists,
+    CaseNotClosed,
+    CaseNotOpen,
+    CaseTooLarge,
+    CaseUnknown,
+    CauseNotAddressed,
+    RecommendationMissing,
+    SubjectAlreadyLinked,
+)
+from services.cases.domain.subjects import Subject, cite
+from services.cases.domain.who import sealed_evidence
+
+MAX_SUBJECTS = 100
+"""Most validated subjects of one case."""
+MAX_ASSETS = 100
+"""Most assets of one case."""
+OUTCOME_WITHDRAWN = "verdict_withdrawn"
+OUTCOME_RISK_ACCEPTED = "risk_accepted"
+
+CaseEvent = (
+    CaseOpened
+    | SubjectLinked
+    | CaseAssigned
+    | CaseNoted
+    | EvidenceAdded
+    | PlanDecided
+    | PlanReordered
+    | PlanApproved
+    | PlanRejected
+    | StepReleased
+    | StepCompleted
+    | CaseClosed
+    | CaseReopened
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenApproval:
+    person: str
+    position: int
+    step_ids: tuple[str, ...]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plan as it stands. `approvals` are only those of the present digest."""
+
+    plan_id: str
+    digest: str
+    subject: SubjectRef
+    mode: Mode
+    steps: tuple[Step, ...]
+    decided: PlanDecided
+    requesters: frozenset[str]
+    """Whoever decided or reordered it: none of them can approve."""
+    approvals: tuple[GivenApproval, ...] = ()
+    rejected: bool = False
+    released: frozenset[str] = frozenset()
+    completed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    case_id: str = ""
+    open: bool = False
+    subjects: tuple[SubjectRef, ...] = ()
+    asset_ids: tuple[str, ...] = ()
+    priority: Priority = Priority.P4
+    assignee: str | None = None
+    plan: Plan | None = None
+    earlier_plans: tuple[Plan, ...] = ()
+    """Plans that were replaced: their actions still have to be settled."""
+
+    @property
+    def every_plan(self) -> tuple[Plan, ...]:
+        return (*self.earlier_plans, *((self.plan,) if self.plan else ()))
+
+
+def case_id_of(tenant_id: TenantId, subject: Subject) -> str:
+    """The case of a subject: one and the same whoever opens it, so that two people cannot open two."""
+    return derive_id("case", tenant_id, subject.kind.value, subject.id)
+
+
+def evolve_case(state: Case, recorded: Recorded[CaseEvent]) -> Case:
+    event = recorded.event
+    match event:
+        case CaseOpened():
+            return replace(
+                state,
+                case_id=event.case_id,
+                open=True,
+                subjects=(event.subject,),
+                asset_ids=event.asset_ids,
+                priority=event.priority,
+            )
+        case SubjectLinked():
+            kept = tuple(ref for ref in state.subjects if ref.id != event.subject.id)
+            joined = tuple(dict.fromkeys((*state.asset_ids, *event.asset_ids)))
+            return replace(state, subjects=(*kept, event.subject), asset_ids=joined)
+        case CaseAssigned():
+            return replace(state, assignee=event.principal_id)
+        case CaseNoted() | EvidenceAdded():
+            return state
+        case PlanDecided() | PlanReordered() | PlanApproved() | PlanRejected() | StepReleased() | StepCompleted():
+            earlier = state.every_plan if isinstance(event, PlanDecided) else state.earlier_plans
+            return replace(state, plan=_evolve_plan(state.plan, recorded), earlier_plans=earlier)
+        case CaseClosed():
+            return replace(state, open=False)
+        case CaseReopened():
+            return replace(state, open=True, plan=None, earlier_plans=state.every_plan)
+        case _:
+            assert_never(event)
+
+
+def _evolve_plan(plan: Plan | None, recorded: Recorded[CaseEvent]) -> Plan | None:
+    event = recorded.event
+    if isinstance(event, PlanDecided):
+        return Plan(
+            event.plan_id,
+            event.digest,
+            event.subject,
+            event.mode,
+            event.steps,
+            event,
+            _makers(recorded),
+        )
+    if plan is None:
+        return None
+    match event:
+        case PlanReordered():
+            by_id = {step.step_id: step for step in plan.steps}
+            steps = tuple(by_id[step_id] for step_id in event.order)
+            makers = plan.requesters | _makers(recorded)
+            return replace(plan, digest=event.digest, steps=steps, approvals=(), rejected=False, requesters=makers)
+        case PlanApproved():
+            given = GivenApproval(recorded.envelope.actor.id, recorded.position, event.step_ids, event.expires_at)
+            return replace(plan, approvals=(*plan.approvals, given))
+        case PlanRejected():
+            return replace(plan, rejected=True, approvals=())
+        case StepReleased():
+            return replace(plan, released=plan.released | {event.step_id})
+        case StepCompleted():
+            return replace(plan, completed=plan.completed | {event.step_id})
+        case _:
+            return plan
+
+
+def _makers(recorded: Recorded[CaseEvent]) -> frozenset[str]:
+    actor = recorded.envelope.actor
+    return frozenset({actor.id, actor.on_behalf_of or actor.id})
+
+
+def existing(case: Case) -> Case:
+    if not case.case_id:
+        raise CaseUnknown("There is no such case in this tenant.")
+    return case
+
+
+def in_work(case: Case) -> Case:
+    """The case itself. Raises CaseUnknown, CaseNotOpen."""
+    if not existing(case).open:
+        raise CaseNotOpen("The case is closed; reopen it first.")
+    return case
+
+
+def open_case(
+    case: Case,
+    command: OpenCase,
+    subject: Subject,
+    stream_version: int,
+    priority: Priority,
+    charter: CharterLine | None,
+) -> CaseOpened:
+    """Raises what `standing_validation` raises, and CaseExists."""
+    cited = cite(subject, stream_version)
+    case_id = case_id_of(command.tenant_id, subject)
+    if case.case_id:
+        raise CaseExists("This subject has its case already.", metadata={"case_id": case.case_id})
+    _fits(1, len(subject.asset_ids))
+    return CaseOpened(
+        case_id=case_id,
+        subject=cited,
+        priority=priority,
+        severity_id=subject.severity_id,
+        event_kind=subject.event_kind,
+        asset_ids=subject.asset_ids,
+        title=Sealed.of(command.title or subject.title, subject=case_id),
+        label=command.label,
+        charter=charter,
+    )
+
+
+def link_subject(case: Case, subject: Subject, stream_version: int) -> SubjectLinked:
+    """Raises what `standing_validation` raises, and SubjectAlreadyLinked for this same validation."""
+    cited = cite(subject, stream_version)
+    position = cited.validation_position
+    if any(ref.id == subject.id and ref.validation_position == position for ref in in_work(case).subjects):
+        raise SubjectAlreadyLinked("The case rests on this subject already.")
+    _fits(len(case.subjects) + 1, len({*case.asset_ids, *subject.asset_ids}))
+    return SubjectLinked(case_id=case.case_id, subject=cited, asset_ids=subject.asset_ids)
+
+
+def assign_case(case: Case, command: AssignCase) -> list[CaseAssigned]:
+    if in_work(case).assignee == command.principal_id:
+        return []
+    return [CaseAssigned(case_id=case.case_id, principal_id=command.principal_id)]
+
+
+def add_note(case: Case, command: AddNote, request_key: str) -> CaseNoted:
+    """A note can also be written on a closed case: what became known later is part of its history."""
+    case_id = existing(case).case_id
+    note_id = derive_id("note", request_key)
+    return CaseNoted(
+        case_id=case_id, note_id=note_id, text=Sealed.of(command.text, subject=case_id), label=command.label
+    )
+
+
+def add_evidence(case: Case, command: AddEvidence, request_key: str) -> EvidenceAdded:
+    case_id = existing(case).case_id
+    (evidence,) = sealed_evidence((command.evidence,), subject=case_id, request_key=request_key)
+    return EvidenceAdded(case_id=case_id, evidence=evidence)
+
+
+def close_case(case: Case, command: CloseCase) -> CaseClosed:
+    """Raises CauseNotAddressed, RecommendationMissing. That no action is open is `action.settled`'s to say."""
+    plan = in_work(case).plan
+    if not command.recommendation.strip() and not command.no_recommendation_reason.strip():
+        raise RecommendationMissing("Closing needs a recommendation, or the reason why there is none.")
+    if command.outcome not in (OUTCOME_WITHDRAWN, OUTCOME_RISK_ACCEPTED):
+        _cause_addressed(plan, command)
+    return CaseClosed(
+        case_id=case.case_id,
+        outcome=command.outcome,
+        root_cause=Sealed.of(command.root_cause, subject=case.case_id),
+        cause_addressed=command.cause_addressed,
+        lessons=Sealed.of(command.lessons, subject=case.case_id),
+        recommendation=_sealed_or_none(command.recommendation, case.case_id),
+        no_recommendation_reason=_sealed_or_none(command.no_recommendation_reason, case.case_id),
+    )
+
+
+def reopen_case(case: Case, command: ReopenCase) -> CaseReopened:
+    """The plan of before is void: what is done after a reopening is decided anew."""
+    if existing(case).open:
+        raise CaseNotClosed("The case is open.")
+    return CaseReopened(case_id=case.case_id, reason=Sealed.of(command.reason, subject=case.case_id))
+
+
+def _cause_addressed(plan: Plan | None, command: CloseCase) -> None:
+    steps = plan.steps if plan else ()
+    completed = plan.completed if plan else frozenset()
+    undone = [s.step_id for s in steps if s.response_type is ResponseType.REMEDIATE and s.step_id not in completed]
+    if undone or not command.cause_addressed:
+        raise CauseNotAddressed(
+            "The underlying cause still stands: finish its remediation, or have the risk accepted.",
+            metadata={"steps": " ".join(undone[:20])},
+        )
+
+
+def _fits(subjects: int, assets: int) -> None:
+    if subjects > MAX_SUBJECTS or assets > MAX_ASSETS:
+        raise CaseTooLarge(f"A case holds at most {MAX_SUBJECTS} subjects and {MAX_ASSETS} assets; open another one.")
+
+
+def _sealed_or_none(text: str, subject: str) -> Sealed | None:
+    return Sealed.of(text, subject=subject) if text.strip() else None

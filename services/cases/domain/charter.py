@@ -1,0 +1,261 @@
+"""A tenant's charter: a decision table that a person can read and compare, and that is approved over its digest.
+
+The text is YAML without anchors; every scalar is read as the type that its place asks for, so nothing turns into a
+number or a date by accident. The digest is the SHA-256 of the canonical JSON of what was read: comments and layout can
+change without a new approval, meaning cannot.
+"""
+
+from collections.abc import Hashable
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing_extensions import override
+
+from contracts.canonical import digest
+from contracts.errors import FieldViolation
+from contracts.events.assets import AssetClass
+from contracts.events.cases import Authority, Mode, Priority, ResponseType
+from services.cases.domain.errors import CharterInvalid
+from services.cases.domain.repertoire import NOTIFY, READ_BACK, TASK
+from services.cases.domain.windows import Window
+
+MAX_TEXT_LENGTH = 262_144
+"""Longest charter, in characters."""
+MAX_VIOLATIONS = 100
+MAX_LIMIT_SECONDS = 30 * 86_400
+FORMAT = 1
+OWN_ACCOUNTS = "own_accounts"
+"""In a channel's `relies_on`: the contact's own accounts."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Severity = Annotated[int, Field(ge=1, le=6)]
+BusinessValue = Annotated[int, Field(ge=1, le=5)]
+Minutes = Annotated[int, Field(ge=1, le=525_600)]
+
+
+class Part(BaseModel):
+    """A frozen part of a charter; unknown keys are errors, because a misspelt rule would be no rule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Protected(Part):
+    """A class that is never left to an attack, and the actions that are never done to it."""
+
+    asset_class: AssetClass = Field(alias="class")
+    forbid: tuple[str, ...] = ()
+
+
+class Channel(Part):
+    """A way to reach a contact. `relies_on` names what it depends on: external identifiers of assets, or own_accounts."""
+
+    channel: Name
+    relies_on: tuple[str, ...] = ()
+
+
+class Contact(Part):
+    """A registered person of the customer, by principal; `accounts` are the external identifiers of their accounts."""
+
+    contact: Name
+    principal: Annotated[str, Field(max_length=64)]
+    accounts: tuple[str, ...] = ()
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=10)]
+
+
+class PriorityRule(Part):
+    priority: Priority
+    min_severity: Severity = 1
+    min_value: BusinessValue = 1
+    classes: tuple[AssetClass, ...] = ()
+
+
+class Deadlines(Part):
+    """Service objectives in minutes from the opening of a case."""
+
+    acknowledge_minutes: Minutes
+    decide_minutes: Minutes
+    contain_minutes: Minutes
+    resolve_minutes: Minutes
+
+
+class Approvals(Part):
+    """How long an approval holds, and the authentication context classes that it needs (any when empty)."""
+
+    valid_minutes: Minutes = 240
+    acr: tuple[str, ...] = ()
+
+
+class When(Part):
+    """The condition of a line. What is left out does not limit; lists match when any of the case's assets is in them."""
+
+    kinds: tuple[
+        Annotated[str, Field(pattern="^(detection|exposure|insecure_change|newcomer|customer_report)$")], ...
+    ] = ()
+    techniques: tuple[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")], ...] = ()
+    min_severity: Severity = 1
+    min_confidence: Annotated[int, Field(ge=0, le=100)] = 0
+    classes: tuple[AssetClass, ...] = ()
+    groups: tuple[str, ...] = ()
+    min_value: BusinessValue = 1
+    during: tuple[Name, ...] = ()
+    outside: tuple[Name, ...] = ()
+    desired_outcome: tuple[Mode, ...] = ()
+
+
+class StepRule(Part):
+    """One step of a line. `do` is an action of the profile, `task` or `notify`; `on` says which assets it is done to."""
+
+    id: Name
+    type: ResponseType
+    do: Annotated[str, Field(max_length=129)]
+    task: str = Field(default="", max_length=800)
+    on: Annotated[str, Field(pattern="^(devices|accounts|case)$")] = "case"
+    groups: tuple[str, ...] = ()
+    authority: Authority
+    connector: Name = "person"
+    after: tuple[Name, ...] = ()
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+    verify_by: Name = READ_BACK
+    limit_seconds: Annotated[int, Field(ge=1, le=MAX_LIMIT_SECONDS)] | None = None
+    ring: Annotated[int, Field(ge=1, le=100)] | None = None
+    window: Name | None = None
+    without_evidence: str = Field(default="", max_length=2000)
+
+    @property
+    def automatable(self) -> bool:
+        return self.do not in (TASK, NOTIFY)
+
+
+class Observe(Part):
+    """What lets an attack go on for a while: a named approver, tripwires, a deadline, and the line that then stops it."""
+
+    approver: Name
+    scope: Text
+    tripwires: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)]
+    deadline_minutes: Minutes
+    then: Name
+
+
+class Then(Part):
+    mode: Mode
+    automatic: bool = False
+    """Decided by a policy as soon as the case is open; otherwise an analyst decides."""
+    steps: Annotated[tuple[StepRule, ...], Field(min_length=1, max_length=50)]
+    observe: Observe | None = None
+
+
+class Line(Part):
+    id: Name
+    outcome: Text
+    """What the business wants, in its own words."""
+    when: When = When()
+    then: Then
+
+    def step(self, step_id: str) -> StepRule:
+        return next(step for step in self.then.steps if step.id == step_id)
+
+
+class Charter(Part):
+    charter: int
+    title: Text
+    time_zone: str
+    protected_classes: tuple[Protected, ...] = ()
+    windows: Annotated[tuple[Window, ...], Field(max_length=100)] = ()
+    contacts: Annotated[tuple[Contact, ...], Field(max_length=100)] = ()
+    priorities: Annotated[tuple[PriorityRule, ...], Field(max_length=50)] = ()
+    deadlines: dict[Priority, Deadlines] = {}
+    approvals: Approvals = Approvals()
+    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=200)]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("is not an IANA time zone")
+        return value
+
+    @model_validator(mode="after")
+    def _format(self) -> Self:
+        if self.charter != FORMAT:
+            raise ValueError(f"format {self.charter} is not known; this program reads format {FORMAT}")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def line(self, line_id: str) -> Line | None:
+        return next((line for line in self.lines if line.id == line_id), None)
+
+    def contact_of(self, principal_id: str) -> Contact | None:
+        return next((contact for contact in self.contacts if contact.principal == principal_id), None)
+
+    def protection(self, asset_class: AssetClass) -> Protected | None:
+        return next((rule for rule in self.protected_classes if rule.asset_class is asset_class), None)
+
+
+def charter_digest(charter: Charter) -> str:
+    """SHA-256 of the canonical form, in hexadecimal."""
+    return digest(charter.model_dump(mode="json", by_alias=True))
+
+
+def read_charter(text: str) -> Charter:
+    """The charter that a YAML text says. Raises CharterInvalid with a violation for each place that has the wrong shape.
+
+    Contradictions between places are found by `charter_check.contradictions`.
+    """
+    if len(text) > MAX_TEXT_LENGTH:
+        raise _invalid((FieldViolation("", f"longer than {MAX_TEXT_LENGTH} characters"),))
+    try:
+        content = yaml.load(text, Loader=_PlainLoader)  # noqa: S506  # derives from BaseLoader, which makes only strings, lists and mappings.
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _invalid((FieldViolation("", f"not readable as YAML: {_first_line(error)}"),)) from error
+    try:
+        return Charter.model_validate(content)
+    except ValidationError as error:
+        raise _invalid(tuple(_violation(item["loc"], item["msg"]) for item in error.errors())) from error
+
+
+def _invalid(violations: tuple[FieldViolation, ...]) -> CharterInvalid:
+    shown = violations[:MAX_VIOLATIONS]
+    first = shown[0]
+    return CharterInvalid(
+        f"The charter is wrong in {len(violations)} place(s), first at {first.field or 'the top'}: {first.description}",
+        violations=shown,
+    )
+
+
+def refuse(violations: tuple[FieldViolation, ...]) -> None:
+    """Raises CharterInvalid when there is any violation."""
+    if violations:
+        raise _invalid(violations)
+
+
+def _violation(location: tuple[int | str, ...], message: str) -> FieldViolation:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return FieldViolation(path.lstrip("."), message.removeprefix("Value error, "))
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+class _PlainLoader(yaml.BaseLoader):
+    """Strings, lists and mappings only; neither anchors, which can grow a text without bound, nor repeated keys."""
+
+    @override
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("anchors and aliases are not allowed")
+        return super().compose_node(parent, index)
+
+    @override
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if not isinstance(key, str) or keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} stands twice or is not a text, {node.start_mark}")
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,1 @@
+"""The commands of the detections service, from what was asked to what is recorded."""

@@ -1,0 +1,109 @@
+"""The rules at work in this process: compiled at start, and again when a pack is deployed."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from contracts.errors import TenantUnknown, TenetError
+from contracts.events.base import Fact
+from contracts.events.detections import RulePackDeployed
+from contracts.ids import PROVIDER
+from infra.event_store.feed import Feed
+from infra.object_store.port import ObjectStore
+from services.detections.domain.analysis import RuleSet
+from services.detections.domain.sigma.compiler import CompiledRule
+from services.detections.domain.sigma.engine import Engine
+from services.detections.domain.sigma.packs import CompiledPack, compile_pack
+
+PAGE = 1_000
+NEWS_SECONDS = 5.0
+RETRY_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A pack at work: its content's hash and the position of its deployment in the provider's ledger."""
+
+    pack_id: str
+    sha256: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A consistent set: what runs, and the outside facts that every decision of it relies on."""
+
+    rule_set: RuleSet = field(default_factory=lambda: RuleSet(Engine(()), {}))
+    facts: tuple[Fact, ...] = ()
+
+
+class DeployedRules:
+    """Follows the provider's ledger. `current` is swapped whole, so a batch is judged by one set from end to end."""
+
+    def __init__(self, feed: Feed, objects: ObjectStore) -> None:
+        self._feed, self._objects = feed, objects
+        self._deployed: dict[str, Deployed] = {}
+        self._compiled: dict[str, CompiledPack] = {}
+        self._position = -1
+        self._turn = asyncio.Lock()
+        self.current = Rules()
+
+    async def catch_up(self) -> None:
+        """Applies everything that the provider's ledger holds now. Raises ObjectMissing, StoreUnavailable, …"""
+        async with self._turn:
+            changed = False
+            while events := await self._feed.read(PROVIDER, self._position + 1, PAGE):
+                for recorded in events:
+                    changed |= self._apply(recorded.event, recorded.position)
+                self._position = events[-1].position
+            if changed or self._stale():
+                await self._load()
+
+    async def follow(self) -> None:
+        """Until cancelled. What fails is tried again; the rules that run stay at work meanwhile."""
+        while True:
+            try:
+                await self.catch_up()
+                await self._feed.wait_beyond(PROVIDER, self._position, NEWS_SECONDS)
+            except TenantUnknown:
+                await asyncio.sleep(RETRY_SECONDS)
+            except TenetError as error:
+                log.warning("rule_packs_not_loaded", alarm=True, reason=error.reason, detail=error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _apply(self, event: object, position: int) -> bool:
+        if isinstance(event, RulePackDeployed):
+            self._deployed[event.name] = Deployed(event.pack_id, event.sha256, position)
+            return True
+        return False
+
+    def _stale(self) -> bool:
+        return any(deployed.sha256 not in self._compiled for deployed in self._deployed.values())
+
+    async def _load(self) -> None:
+        wanted = {deployed.sha256 for deployed in self._deployed.values()}
+        for sha256 in wanted - set(self._compiled):
+            archive = await self._objects.get(PROVIDER, sha256)
+            self._compiled[sha256] = await asyncio.to_thread(compile_pack, archive)
+        self._compiled = {sha256: pack for sha256, pack in self._compiled.items() if sha256 in wanted}
+        self.current = _rules_of(self._deployed, self._compiled)
+        log.info("rule_packs_loaded", packs=len(wanted), rules=len(self.current.rule_set.engine.rules))
+
+
+def _rules_of(deployed: Mapping[str, Deployed], compiled: Mapping[str, CompiledPack]) -> Rules:
+    """All packs' rules; a rule id that two packs bring runs once, from the pack that was deployed last."""
+    rules: dict[str, CompiledRule] = {}
+    packs: dict[str, str] = {}
+    for pack in sorted(deployed.values(), key=lambda item: item.position):
+        for rule in compiled[pack.sha256].rules:
+            rules[rule.rule_id] = rule
+            packs[rule.rule_id] = pack.sha256
+    facts = tuple(
+        Fact("rule_pack", pack.sha256, PROVIDER, pack.position)
+        for pack in sorted(deployed.values(), key=lambda item: item.position)
+    )
+    return Rules(RuleSet(Engine(rules.values()), packs), facts)

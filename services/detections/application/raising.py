@@ -1,0 +1,155 @@
+"""Turns the groups of a batch into detections: raised once, then repeated.
+
+A group's detection has an id that follows from the group's identity and a generation. The first generation that does
+not exist is raised; one that exists and was never judged is added to; one that was judged is passed over, so that a
+resolved group does not swallow new activity. Two processes that raise the same group at once claim the same stream, so
+one of them conflicts, decides again and adds to the other's.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.events.base import Event, Interval, Sealed
+from contracts.events.detections import DetectionRaised
+from contracts.events.subjects import Evidence
+from contracts.ids import TenantId, derive_id
+from contracts.labels import Label
+from infra.event_store.handler import Unit
+from infra.event_store.repository import Loaded
+from services.detections.application.aggregates import DETECTION
+from services.detections.config import MAX_GENERATIONS
+from services.detections.domain import detection
+from services.detections.domain.commands import IngestBatch
+from services.detections.domain.description import headline
+from services.detections.domain.errors import BatchRaisesTooMuch
+from services.detections.domain.grouping import BlindIndex, Group
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAsset:
+    """A registered asset and its business value, 1 to 5."""
+
+    asset_id: str
+    value: int
+
+
+class AssetLookup(Protocol):
+    async def find(self, tenant_id: TenantId, indexes: Iterable[str]) -> Mapping[str, Sequence[KnownAsset]]:
+        """The assets registered under each of these blind indexes; an index without any is left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Raising:
+    """One batch's detections in the making."""
+
+    tenant_id: TenantId
+    command: IngestBatch
+    index: BlindIndex
+    assets: AssetLookup
+
+    async def append(self, unit: Unit, groups: Sequence[Group]) -> None:
+        """Raises BatchRaisesTooMuch when a group was judged too often within its window."""
+        known = await self._assets_of(groups)
+        loaded = await asyncio.gather(*(self._joinable(unit, group) for group in groups))
+        for group, stream in zip(groups, loaded, strict=True):
+            happened = group.first if group.first == group.last else Interval(group.first, group.last)
+            unit.append(stream, [self._event(group, stream, known[group.key])], happened)
+
+    async def _joinable(self, unit: Unit, group: Group) -> Loaded[detection.Detection]:
+        for generation in range(MAX_GENERATIONS):
+            loaded = await unit.load(DETECTION, self._id(group, generation))
+            if not loaded.state.judged:
+                return loaded
+        raise BatchRaisesTooMuch(
+            "The same activity was judged and came back too often within one window.",
+            metadata={"limit": str(MAX_GENERATIONS)},
+        )
+
+    def _id(self, group: Group, generation: int) -> str:
+        return derive_id("detection", self.tenant_id, group.key, generation)
+
+    def _event(self, group: Group, loaded: Loaded[detection.Detection], assets: Sequence[KnownAsset]) -> Event:
+        detection_id = loaded.stream.removeprefix(f"{detection.CATEGORY}-")
+        subject = self._subject(group, assets)
+        evidence = self._evidence(detection_id, group, subject)
+        if loaded.state.exists:
+            return detection.repeat(
+                loaded.state, self.command.batch_id, group.count, group.first, group.last, evidence[:1]
+            )
+        return self._raised(detection_id, group, assets, subject, evidence)
+
+    def _raised(
+        self,
+        detection_id: str,
+        group: Group,
+        assets: Sequence[KnownAsset],
+        subject: str,
+        evidence: tuple[Evidence, ...],
+    ) -> DetectionRaised:
+        place = group.place
+        title = headline(
+            group.fired.rule.title,
+            place.host,
+            place.address,
+            place.account,
+            place.source_address,
+            place.destination_address,
+        )
+        return DetectionRaised(
+            detection_id=detection_id,
+            rule=group.fired.rule,
+            source=group.source,
+            severity_id=group.fired.severity_id,
+            techniques=group.fired.techniques,
+            asset_ids=tuple(asset.asset_id for asset in assets),
+            asset_value=max((asset.value for asset in assets), default=None),
+            sensor_id=self.command.sensor_id,
+            group_key=group.key,
+            first_seen_at=group.first,
+            last_seen_at=group.last,
+            count=group.count,
+            headline=Sealed.of(title, subject=subject),
+            observables=tuple(Sealed.of(text, subject=subject) for text in group.samples[0][1].observables),
+            evidence=evidence,
+            label=Label.AMBER,
+        )
+
+    def _evidence(self, detection_id: str, group: Group, subject: str) -> tuple[Evidence, ...]:
+        return tuple(
+            Evidence(
+                id=derive_id("evidence", detection_id, self.command.sha256, offset),
+                label=Label.AMBER,
+                summary=Sealed.of(description.summary, subject=subject),
+                sha256=self.command.sha256,
+                offset=offset,
+            )
+            for offset, description in group.samples
+        )
+
+    def _subject(self, group: Group, assets: Sequence[KnownAsset]) -> str:
+        """Whose key seals the texts: the account's or else the host's, by registered asset or by blind index."""
+        if assets:
+            return assets[0].asset_id
+        place = group.place
+        if place.account:
+            return derive_id("subject", self.index.name(place.account))
+        return derive_id("subject", self.index.name(place.host) if place.host else self.index.address(place.address))
+
+    async def _assets_of(self, groups: Sequence[Group]) -> dict[str, list[KnownAsset]]:
+        """For each group the assets involved, the one of the highest value first."""
+        indexes = {
+            group.key: [
+                *(self.index.name(name) for name in group.place.names),
+                *(self.index.address(address) for address in group.place.addresses),
+            ]
+            for group in groups
+        }
+        found = await self.assets.find(self.tenant_id, {index for each in indexes.values() for index in each})
+        involved: dict[str, list[KnownAsset]] = {}
+        for key, wanted in indexes.items():
+            assets = {asset.asset_id: asset for index in wanted for asset in found.get(index, ())}
+            involved[key] = sorted(assets.values(), key=lambda asset: (-asset.value, asset.asset_id))
+        return involved

@@ -1,0 +1,92 @@
+"""Which records a sensor has sent before: a table of record keys, derived from the sensor's stream.
+
+The table only ever holds keys of batches that are in the ledger: `remember` runs after the append, and `catch_up` fills
+what is missing (a crash between append and `remember`, another process's batches) by reading those batches' objects
+again, before anything is decided. A batch is decided on the stream version up to which the table was filled, and the
+append holds only at that version, so table and ledger cannot disagree (see `domain/telemetry.py`).
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from contracts.ids import TenantId
+from infra.object_store.port import ObjectStore
+from infra.read_database.database import Connection, ReadDatabase
+from services.detections.domain.formats.reading import BatchReading, Format
+from services.detections.domain.telemetry import SentBatch, Telemetry
+
+KEYS_PER_STATEMENT = 10_000
+
+
+class RecordWindow:
+    """The tables `seen_records` and `seen_batches`, one row of the latter per sensor."""
+
+    def __init__(self, database: ReadDatabase, objects: ObjectStore) -> None:
+        self._database, self._objects = database, objects
+
+    async def catch_up(self, tenant_id: TenantId, sensor_id: str, state: Telemetry, version: int) -> None:
+        """Brings the table to the stream's version. Raises ObjectMissing, ObjectCorrupt, ReadDatabaseUnavailable."""
+        filled = await self._filled(tenant_id, sensor_id)
+        for batch in state.batches:
+            if batch.version > filled:
+                keys = await self._keys_of(tenant_id, batch)
+                await self.remember(tenant_id, sensor_id, batch.version, keys, oldest=state.oldest)
+        if version > filled and not state.batches:
+            raise ValueError("a stream with events has at least its last batch in the window")
+
+    async def seen(self, tenant_id: TenantId, sensor_id: str, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of the keys that an earlier batch brought."""
+        found: set[bytes] = set()
+        async with self._database.writing([tenant_id]) as conn:
+            for chunk in _chunks(keys):
+                cursor = await conn.execute(
+                    "SELECT key FROM seen_records WHERE tenant_id = %s AND sensor_id = %s AND key = ANY (%s)",
+                    (tenant_id, sensor_id, chunk),
+                )
+                found.update(bytes(row[0]) for row in await cursor.fetchall())
+        return found
+
+    async def remember(
+        self, tenant_id: TenantId, sensor_id: str, version: int, keys: Iterable[bytes], *, oldest: int
+    ) -> None:
+        """Adds the keys of the batch at this stream version and forgets those before `oldest`."""
+        async with self._database.writing([tenant_id]) as conn:
+            for chunk in _chunks(list(keys)):
+                await conn.execute(
+                    "INSERT INTO seen_records (tenant_id, sensor_id, key, version)"
+                    " SELECT %s, %s, key, %s FROM unnest(%s::bytea[]) AS key ON CONFLICT DO NOTHING",
+                    (tenant_id, sensor_id, version, chunk),
+                )
+            await self._move(conn, tenant_id, sensor_id, version, oldest)
+
+    async def _move(self, conn: Connection, tenant_id: TenantId, sensor_id: str, version: int, oldest: int) -> None:
+        await conn.execute(
+            "DELETE FROM seen_records WHERE tenant_id = %s AND sensor_id = %s AND version < %s",
+            (tenant_id, sensor_id, oldest),
+        )
+        await conn.execute(
+            "INSERT INTO seen_batches AS b (tenant_id, sensor_id, version) VALUES (%s, %s, %s)"
+            " ON CONFLICT (tenant_id, sensor_id) DO UPDATE SET version = greatest(b.version, excluded.version)",
+            (tenant_id, sensor_id, version),
+        )
+
+    async def _filled(self, tenant_id: TenantId, sensor_id: str) -> int:
+        async with self._database.writing([tenant_id]) as conn:
+            cursor = await conn.execute(
+                "SELECT version FROM seen_batches WHERE tenant_id = %s AND sensor_id = %s", (tenant_id, sensor_id)
+            )
+            row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    async def _keys_of(self, tenant_id: TenantId, batch: SentBatch) -> set[bytes]:
+        content = await self._objects.get(tenant_id, batch.sha256)
+        return await asyncio.to_thread(_read_keys, content, batch.format)
+
+
+def _read_keys(content: bytes, stated: str) -> set[bytes]:
+    return {record.key for record in BatchReading(content, Format(stated)).records()}
+
+
+def _chunks(keys: Sequence[bytes]) -> Iterable[list[bytes]]:
+    for start in range(0, len(keys), KEYS_PER_STATEMENT):
+        yield list(keys[start : start + KEYS_PER_STATEMENT])

@@ -1,0 +1,90 @@
+"""What people do with detections and with customers' reports."""
+
+from collections.abc import Sequence
+
+from contracts.calls import Call
+from contracts.events.subjects import Sight
+from contracts.ids import derive_id
+from infra.event_store.feed import Feed
+from infra.event_store.handler import CommandHandler, Committed, Unit
+from services.detections.application.aggregates import CUSTOMER_REPORT, DETECTION
+from services.detections.domain import customer_report, detection
+from services.detections.domain.commands import (
+    ClaimDetection,
+    FileCustomerReport,
+    ReleaseDetection,
+    ValidateCustomerReport,
+    ValidateDetection,
+    WithdrawCustomerReportValidation,
+    WithdrawDetectionValidation,
+)
+
+
+class Triage:
+    def __init__(self, handler: CommandHandler, feed: Feed) -> None:
+        self._handler, self._feed = handler, feed
+
+    async def claim_detection(self, call: Call, command: ClaimDetection) -> Committed:
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(DETECTION, command.detection_id)
+            unit.append(loaded, detection.claim(loaded.state, call))
+
+        return await self._handler.handle(call, command, work)
+
+    async def release_detection(self, call: Call, command: ReleaseDetection) -> Committed:
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(DETECTION, command.detection_id)
+            unit.append(loaded, detection.release(loaded.state, call))
+
+        return await self._handler.handle(call, command, work)
+
+    async def validate_detection(self, call: Call, command: ValidateDetection) -> Committed:
+        head = await self._head(call, command.seen)
+
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(DETECTION, command.detection_id)
+            original = None
+            if command.duplicate_of is not None:
+                original = (await unit.load(DETECTION, command.duplicate_of)).state
+            unit.append(loaded, detection.validate(loaded.state, call, command, original, head))
+
+        return await self._handler.handle(call, command, work)
+
+    async def withdraw_detection_validation(self, call: Call, command: WithdrawDetectionValidation) -> Committed:
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(DETECTION, command.detection_id)
+            unit.append(loaded, detection.withdraw(loaded.state, call, command))
+
+        return await self._handler.handle(call, command, work)
+
+    async def file_customer_report(self, call: Call, command: FileCustomerReport) -> tuple[str, Committed]:
+        """The report's id with what was recorded."""
+        customer_report_id = derive_id("customer_report", call.request_key)
+
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(CUSTOMER_REPORT, customer_report_id)
+            unit.append(loaded, customer_report.file(customer_report_id, command))
+
+        return customer_report_id, await self._handler.handle(call, command, work)
+
+    async def validate_customer_report(self, call: Call, command: ValidateCustomerReport) -> Committed:
+        head = await self._head(call, command.seen)
+
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(CUSTOMER_REPORT, command.customer_report_id)
+            unit.append(loaded, customer_report.validate(loaded.state, call, command, head))
+
+        return await self._handler.handle(call, command, work)
+
+    async def withdraw_customer_report_validation(
+        self, call: Call, command: WithdrawCustomerReportValidation
+    ) -> Committed:
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(CUSTOMER_REPORT, command.customer_report_id)
+            unit.append(loaded, customer_report.withdraw(loaded.state, call, command))
+
+        return await self._handler.handle(call, command, work)
+
+    async def _head(self, call: Call, seen: Sequence[Sight]) -> int:
+        """The ledger's next position; asked for only where a decision says what its maker had seen."""
+        return await self._feed.head(call.tenant_id) if seen else 0

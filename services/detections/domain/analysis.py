@@ -1,0 +1,106 @@
+"""Judges a batch's records: which are new, which clocks are believable, which rules fire, what groups come of it."""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from contracts.events.detections import PutAside, RuleRef, TelemetryReceived
+from services.detections.domain.commands import IngestBatch
+from services.detections.domain.formats.clocks import believable
+from services.detections.domain.formats.records import Alert, Record
+from services.detections.domain.grouping import BlindIndex, Fired, Grouping
+from services.detections.domain.sigma.compiler import CompiledRule
+from services.detections.domain.sigma.engine import Engine
+from services.detections.domain.sigma.logsources import route_of
+from services.detections.domain.signatures import fired_by_alert
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules at work: the engine, and for each rule the pack that brought it."""
+
+    engine: Engine
+    packs: Mapping[str, str]
+
+    def fired(self, rule: CompiledRule) -> Fired:
+        reference = RuleRef(
+            rule_id=rule.rule_id,
+            title=rule.title[:300],
+            sha256=rule.sha256,
+            pack_sha256=self.packs[rule.rule_id],
+            level=rule.level,
+        )
+        return Fired(reference, rule.severity_id, rule.techniques)
+
+
+@dataclass(slots=True)
+class Analysis:
+    """What one batch comes to, filled chunk by chunk."""
+
+    rules: RuleSet
+    index: BlindIndex
+    received_at: datetime
+    keys: set[bytes] = field(default_factory=set)
+    accepted: int = 0
+    repeated: int = 0
+    skewed: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    groups: Grouping = field(init=False)
+    _alerts: dict[Alert, Fired] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.groups = Grouping(self.index)
+
+    def take(self, records: Sequence[Record], seen: Container[bytes]) -> None:
+        """Adds records; those whose key was seen before, here or by an earlier batch, are only counted.
+
+        Raises BatchRaisesTooMuch.
+        """
+        for record in records:
+            if record.key in seen or record.key in self.keys:
+                self.repeated += 1
+                continue
+            self.keys.add(record.key)
+            self.accepted += 1
+            self._judge(record, self._moment(record))
+
+    def received(self, command: IngestBatch, put_aside: Mapping[str, int], sha256: str | None) -> TelemetryReceived:
+        """The event of this batch."""
+        aside = tuple(PutAside(reason=reason, records=count) for reason, count in sorted(put_aside.items()))
+        return TelemetryReceived(
+            batch_id=command.batch_id,
+            sensor_id=command.sensor_id,
+            format=command.format,
+            records=self.accepted + self.repeated + sum(item.records for item in aside),
+            accepted=self.accepted,
+            repeated=self.repeated,
+            put_aside=aside,
+            skewed=self.skewed,
+            bytes=command.bytes,
+            sha256=command.sha256,
+            put_aside_sha256=sha256,
+            first_occurred_at=self.first,
+            last_occurred_at=self.last,
+        )
+
+    def _moment(self, record: Record) -> datetime:
+        """When the record happened; the time of receipt where its own clock cannot be believed."""
+        moment = record.occurred_at
+        if moment is None or not believable(moment, self.received_at):
+            self.skewed += 1
+            return self.received_at
+        self.first = moment if self.first is None else min(self.first, moment)
+        self.last = moment if self.last is None else max(self.last, moment)
+        return moment
+
+    def _judge(self, record: Record, moment: datetime) -> None:
+        if record.alert is not None:
+            fired = self._alerts.get(record.alert)
+            if fired is None:
+                fired = self._alerts[record.alert] = fired_by_alert(record.alert)
+            self.groups.add(record, fired, moment)
+        route = route_of(record.source, record.fields)
+        if route is not None:
+            for rule in self.rules.engine.match(route, record.fields):
+                self.groups.add(record, self.rules.fired(rule), moment)

@@ -1,0 +1,128 @@
+"""Opens what a sensor or a person packed: gzip and zip, bounded in size, ratio and number, never unpacked to a path.
+
+A truncated or corrupt archive yields what could be read before the break, then the reason. Member names are only
+judged, never used as paths. An archive within an archive is put aside.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from services.detections.config import (
+    MAX_ARCHIVE_MEMBERS,
+    MAX_UNPACKED_BYTES,
+    MAX_UNPACKED_RATIO,
+    READ_CHUNK_BYTES,
+)
+from services.detections.domain.formats.records import Reason
+
+_GZIP = b"\x1f\x8b"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_MEMBER_KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".log", ".txt")
+
+
+@dataclass(slots=True)
+class Unpacking:
+    """What is left of a batch's allowance, and what had to be put aside while unpacking."""
+
+    allowance: int
+    put_aside: list[tuple[Reason, bytes]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, content: bytes) -> "Unpacking":
+        return cls(min(MAX_UNPACKED_BYTES, max(len(content) * MAX_UNPACKED_RATIO, READ_CHUNK_BYTES * 16)))
+
+    def spend(self, chunk: bytes) -> bool:
+        """Takes the chunk off the allowance; False when there is not enough left."""
+        self.allowance -= len(chunk)
+        return self.allowance >= 0
+
+    def set_aside(self, reason: Reason, sample: str | bytes = b"") -> None:
+        self.put_aside.append((reason, sample.encode("utf-8", "replace") if isinstance(sample, str) else sample))
+
+
+def files(content: bytes, unpacking: Unpacking) -> Iterator[Iterator[bytes]]:
+    """Each file in the content as chunks; a plain content is one file."""
+    if content.startswith(_GZIP):
+        yield _gunzip(content, unpacking)
+    elif content.startswith(_ZIP):
+        yield from _members(content, unpacking)
+    else:
+        yield _slices(content)
+
+
+def _slices(content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), READ_CHUNK_BYTES):
+        yield content[start : start + READ_CHUNK_BYTES]
+
+
+def _gunzip(content: bytes, unpacking: Unpacking) -> Iterator[bytes]:
+    """All gzip members one after the other (RFC 1952 allows several)."""
+    pending = content
+    while pending.startswith(_GZIP):
+        inflater = zlib.decompressobj(_GZIP_WINDOW)
+        ended = False
+        while not ended:
+            try:
+                chunk = inflater.decompress(pending, READ_CHUNK_BYTES)
+            except zlib.error:
+                unpacking.set_aside(Reason.ARCHIVE_CORRUPT)
+                return
+            pending, ended = inflater.unconsumed_tail, inflater.eof
+            if not unpacking.spend(chunk):
+                unpacking.set_aside(Reason.ARCHIVE_TOO_LARGE)
+                return
+            if chunk:
+                yield chunk
+            elif not pending and not ended:
+                unpacking.set_aside(Reason.ARCHIVE_TRUNCATED)
+                return
+        pending = inflater.unused_data.lstrip(b"\0")
+    if pending:
+        unpacking.set_aside(Reason.ARCHIVE_CORRUPT)
+
+
+def _members(content: bytes, unpacking: Unpacking) -> Iterator[Iterator[bytes]]:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except zipfile.BadZipFile:
+        # The directory of a zip lies at its end, so without it there is nothing that could be trusted.
+        unpacking.set_aside(Reason.ARCHIVE_TRUNCATED)
+        return
+    with archive:
+        members = [info for info in archive.infolist() if not info.is_dir()]
+        for info in members[:MAX_ARCHIVE_MEMBERS]:
+            reason = _refused(info)
+            if reason is not None:
+                unpacking.set_aside(reason, info.filename[:256])
+            elif info.filename.lower().endswith(_MEMBER_KINDS):
+                yield _inflate(archive, info, unpacking)
+            elif info.filename.lower().endswith((".zip", ".gz", ".tgz", ".tar", ".7z", ".evtx")):
+                unpacking.set_aside(Reason.ARCHIVE_NESTED, info.filename[:256])
+            # Anything else (a licence, a picture) is not telemetry and not counted as such.
+        for info in members[MAX_ARCHIVE_MEMBERS:]:
+            unpacking.set_aside(Reason.ARCHIVE_TOO_LARGE, info.filename[:256])
+
+
+def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo, unpacking: Unpacking) -> Iterator[bytes]:
+    try:
+        with archive.open(info) as member:
+            while chunk := member.read(READ_CHUNK_BYTES):
+                if not unpacking.spend(chunk):
+                    unpacking.set_aside(Reason.ARCHIVE_TOO_LARGE, info.filename[:256])
+                    return
+                yield chunk
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError):
+        unpacking.set_aside(Reason.ARCHIVE_CORRUPT, info.filename[:256])
+    except EOFError:
+        unpacking.set_aside(Reason.ARCHIVE_TRUNCATED, info.filename[:256])
+
+
+def _refused(info: zipfile.ZipInfo) -> Reason | None:
+    name = info.filename.replace("\\", "/")
+    if name.startswith("/") or ".." in name.split("/") or ":" in name[:3] or "\0" in name:
+        return Reason.ARCHIVE_NAME_UNSAFE
+    return Reason.ARCHIVE_ENCRYPTED if info.flag_bits & 0x1 else None

@@ -1,0 +1,130 @@
+"""Joins what fired into groups of equal activity, so that ten thousand repeats are one detection with a count.
+
+The identity of a group is: the rule, the host and address as the record names them, the account where the record is
+about one, source and destination where the record is an alert between two, and the window of time. Two records that
+differ in any of these stay apart, since a person would keep them apart.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from contracts.events.detections import RuleRef
+from services.detections.config import (
+    GROUP_WINDOW,
+    MAX_DETECTIONS_PER_BATCH,
+    MAX_EVIDENCE_PER_GROUP,
+)
+from services.detections.domain.description import Description, describe, place_of
+from services.detections.domain.errors import BatchRaisesTooMuch
+from services.detections.domain.formats.records import Record
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A rule that matched, with what its pack or product says of it."""
+
+    rule: RuleRef
+    severity_id: int
+    techniques: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something happened, as the record names it; parts that it does not name are empty."""
+
+    host: str = ""
+    address: str = ""
+    account: str = ""
+    source_address: str = ""
+    destination_address: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names that an asset may be registered under: host, host without its domain, account."""
+        short = self.host.partition(".")[0] if not self.host.replace(".", "").isdigit() else ""
+        return tuple(dict.fromkeys(name for name in (self.host, short, self.account) if name))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        candidates = (self.address, self.source_address, self.destination_address)
+        return tuple(dict.fromkeys(address for address in candidates if address))
+
+
+class BlindIndex(Protocol):
+    """Keyed digests of names, addresses and texts, under the tenant's search key."""
+
+    def name(self, text: str) -> str: ...
+
+    def address(self, text: str) -> str: ...
+
+    def text(self, kind: str, text: str) -> str: ...
+
+
+@dataclass(slots=True)
+class Group:
+    """Equal activity within one batch. `samples` are the record numbers and descriptions of the first few."""
+
+    key: str
+    fired: Fired
+    source: str
+    place: Place
+    first: datetime
+    last: datetime
+    count: int = 0
+    samples: list[tuple[int, Description]] = field(default_factory=list)
+
+    def add(self, record: Record, moment: datetime) -> None:
+        self.count += 1
+        self.first = min(self.first, moment)
+        self.last = max(self.last, moment)
+        if len(self.samples) < MAX_EVIDENCE_PER_GROUP:
+            self.samples.append((record.offset, describe(record)))
+
+
+class Grouping:
+    """The groups of one batch."""
+
+    def __init__(self, index: BlindIndex) -> None:
+        self._index = index
+        self._groups: dict[str, Group] = {}
+        self._keys: dict[tuple[object, ...], str] = {}
+
+    def add(self, record: Record, fired: Fired, moment: datetime) -> None:
+        """`moment` is when it happened, or when it was received if the record's clock is not believable.
+
+        Raises BatchRaisesTooMuch.
+        """
+        place = Place(*place_of(record))
+        window = (moment - _EPOCH) // GROUP_WINDOW
+        identity = (fired.rule.rule_id, place, window)
+        key = self._keys.get(identity)
+        if key is None:
+            key = self._keys[identity] = self._key(fired.rule.rule_id, place, window)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MAX_DETECTIONS_PER_BATCH:
+                raise BatchRaisesTooMuch(
+                    "This batch touches more detections than one append can hold; send it in smaller parts.",
+                    metadata={"limit": str(MAX_DETECTIONS_PER_BATCH)},
+                )
+            group = Group(key, fired, record.source.value, place, moment, moment)
+            self._groups[key] = group
+        group.add(record, moment)
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(self._groups.values())
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def _key(self, rule_id: str, place: Place, window: int) -> str:
+        names = [self._index.name(text) if text else "" for text in (place.host, place.account)]
+        addresses = [
+            self._index.address(text) if text else ""
+            for text in (place.address, place.source_address, place.destination_address)
+        ]
+        return self._index.text("detection_group", "\x1f".join((rule_id, *names, *addresses, str(window))))

@@ -1,0 +1,1 @@
+"""Sigma rules, parsed by pySigma and run on the native fields of their log sources."""

@@ -1,0 +1,165 @@
+"""The small language that rules compile to: atoms that look at one field, joined by and, or, not.
+
+An atom's answer for a value depends on nothing but the value, so it can be remembered; only `FieldReference` compares
+two fields of the same record.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from services.detections.config import MAX_REGULAR_EXPRESSION_INPUT
+from services.detections.domain.formats.clocks import read_clock
+
+KEYWORDS = ""
+"""The name under which a rule looks for keywords: all of the record's values."""
+
+
+class Kind(Enum):
+    EXACT = "exact"
+    PREFIX = "prefix"
+    SUFFIX = "suffix"
+    CONTAINS = "contains"
+    PATTERN = "pattern"
+    EXPRESSION = "expression"
+    NETWORK = "network"
+    COMPARISON = "comparison"
+    TIME_PART = "time_part"
+    NULL = "null"
+    EXISTS = "exists"
+    FIELD_REFERENCE = "field_reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """One test of one field. `operand` is lower case unless `cased`; `detail`: which comparison, flags, time part."""
+
+    field: str
+    kind: Kind
+    operand: str = ""
+    cased: bool = False
+    detail: str = ""
+
+    @property
+    def weak(self) -> bool:
+        """Whether so many records pass the test that looking at it first saves nothing."""
+        return (
+            self.kind in (Kind.NULL, Kind.EXISTS, Kind.FIELD_REFERENCE, Kind.COMPARISON, Kind.TIME_PART)
+            or self.field in ("EventID", "Channel", "Provider_Name", "eventSource", "EventType", "Initiated")
+            or not self.operand
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    items: tuple["Expression", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    items: tuple["Expression", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    item: "Expression"
+
+
+Expression = Atom | And | Or | Not
+Predicate = Callable[[str], bool]
+
+
+@lru_cache(maxsize=200_000)
+def predicate_of(atom: Atom) -> Predicate:
+    """The test of a value as text. NULL, EXISTS and FIELD_REFERENCE have none: the engine answers them per record."""
+    operand = atom.operand
+    match atom.kind:
+        case Kind.EXACT:
+            return _cased(atom, lambda value: value == operand)
+        case Kind.PREFIX:
+            return _cased(atom, lambda value: value.startswith(operand))
+        case Kind.SUFFIX:
+            return _cased(atom, lambda value: value.endswith(operand))
+        case Kind.CONTAINS:
+            return _cased(atom, lambda value: operand in value)
+        case Kind.PATTERN:
+            pattern = re.compile(operand, re.DOTALL if atom.cased else re.DOTALL | re.IGNORECASE)
+            return lambda value: pattern.fullmatch(value) is not None
+        case Kind.EXPRESSION:
+            expression = compiled_expression(operand, atom.detail)
+            return lambda value: expression.search(value[:MAX_REGULAR_EXPRESSION_INPUT]) is not None
+        case Kind.NETWORK:
+            return _in_network(operand)
+        case Kind.COMPARISON:
+            return _comparison(atom.detail, float(operand))
+        case Kind.TIME_PART:
+            return _time_part(atom.detail, int(operand))
+        case Kind.NULL | Kind.EXISTS | Kind.FIELD_REFERENCE:
+            raise ValueError(f"{atom.kind} is answered per record, not per value")
+
+
+def compiled_expression(text: str, flags: str) -> re.Pattern[str]:
+    """A rule's regular expression; flags are `i`, `m`, `s`. Raises re.error.
+
+    Flags given for the whole expression in its middle are legal in PCRE; Python wants them in front.
+    """
+    inline = re.findall(r"\(\?([ims]+)\)", text)
+    for group in inline:
+        text = text.replace(f"(?{group})", "")
+    value = 0
+    for flag in flags + "".join(inline):
+        value |= {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}[flag]
+    return re.compile(text, value)
+
+
+def _cased(atom: Atom, test: Predicate) -> Predicate:
+    return test if atom.cased else lambda value: test(value.lower())
+
+
+def _in_network(operand: str) -> Predicate:
+    network = ipaddress.ip_network(operand, strict=False)
+
+    def test(value: str) -> bool:
+        try:
+            return ipaddress.ip_address(value.strip()) in network
+        except ValueError:
+            return False
+
+    return test
+
+
+def number_of(value: str) -> float | None:
+    """A value as a number, decimal or `0x` hexadecimal; None when it is none."""
+    try:
+        return float(int(value, 16)) if value[:2].lower() == "0x" else float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _comparison(operator: str, limit: float) -> Predicate:
+    def test(value: str) -> bool:
+        number = number_of(value)
+        if number is None:
+            return False
+        return {
+            "lt": number < limit,
+            "lte": number <= limit,
+            "gt": number > limit,
+            "gte": number >= limit,
+            "neq": number != limit,
+        }[operator]
+
+    return test
+
+
+def _time_part(part: str, number: int) -> Predicate:
+    def test(value: str) -> bool:
+        moment = read_clock(value)
+        if moment is None:
+            return False
+        return (moment.isocalendar().week if part == "week" else getattr(moment, part)) == number
+
+    return test

@@ -1,0 +1,69 @@
+"""A rule pack as published: a zip archive with rules in any folders."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from services.detections.config import (
+    MAX_PACK_BYTES,
+    MAX_PACK_FILES,
+    MAX_PACK_UNPACKED_BYTES,
+    MAX_RULE_BYTES,
+)
+from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
+from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
+
+_RULE_KINDS = (".yml", ".yaml")
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPack:
+    """What became of a pack: the rules that run, and every one that does not, by path with the reason."""
+
+    rules: tuple[CompiledRule, ...]
+    failed: tuple[tuple[str, str], ...]
+
+
+def compile_pack(archive: bytes) -> CompiledPack:
+    """Compiles every rule of a pack. Raises RulePackUnreadable when the archive itself cannot be read."""
+    rules: dict[str, CompiledRule] = {}
+    failed: list[tuple[str, str]] = []
+    for path, text in rule_texts(archive):
+        try:
+            rule = compile_rule(text)
+        except RuleUncompilable as error:
+            failed.append((path, error.message))
+            continue
+        if rule.rule_id in rules:
+            failed.append((path, f"The pack has the rule id {rule.rule_id} twice."))
+        else:
+            rules[rule.rule_id] = rule
+    return CompiledPack(tuple(rules.values()), tuple(failed))
+
+
+def rule_texts(archive: bytes) -> Iterator[tuple[str, bytes]]:
+    """Path and text of each rule file, by path. Raises RulePackUnreadable."""
+    if len(archive) > MAX_PACK_BYTES:
+        raise RulePackUnreadable(f"The pack has {len(archive)} bytes; the limit is {MAX_PACK_BYTES}.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            members = [info for info in opened.infolist() if info.filename.lower().endswith(_RULE_KINDS)]
+            if len(members) > MAX_PACK_FILES or sum(info.file_size for info in members) > MAX_PACK_UNPACKED_BYTES:
+                raise RulePackUnreadable("The pack has more files, or unpacks to more, than the limit.")
+            for info in sorted(members, key=lambda info: info.filename):
+                with opened.open(info) as member:
+                    yield info.filename, member.read(MAX_RULE_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise RulePackUnreadable(f"The pack is not a readable zip archive: {error}") from error
+
+
+def pack_of(texts: Mapping[str, bytes]) -> bytes:
+    """A zip archive of these rules, always the same bytes for the same texts."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(texts):
+            archive.writestr(zipfile.ZipInfo(path, _FIXED_TIME), texts[path])
+    return buffer.getvalue()

@@ -1,0 +1,14 @@
+"""The read models of the detections service, one a file."""
+
+from services.detections.projections.asset_index import AssetIndex
+from services.detections.projections.customer_reports import CustomerReports
+from services.detections.projections.detections import Detections
+from services.detections.projections.rule_packs import RulePacks
+from services.detections.projections.triage_queue import TriageQueue
+
+ASSET_INDEX = AssetIndex()
+DETECTIONS = Detections()
+TRIAGE_QUEUE = TriageQueue()
+CUSTOMER_REPORTS = CustomerReports()
+RULE_PACKS = RulePacks()
+VIEWS = (ASSET_INDEX, DETECTIONS, TRIAGE_QUEUE, CUSTOMER_REPORTS, RULE_PACKS)

@@ -1,0 +1,11 @@
+-- Which registered assets a name or an address in telemetry means, by blind index.
+CREATE TABLE asset_index (
+    tenant_id     text    NOT NULL,
+    build         integer NOT NULL,
+    key           text    NOT NULL,
+    from_position bigint  NOT NULL,
+    to_position   bigint,
+    doc           jsonb   NOT NULL,
+    PRIMARY KEY (tenant_id, build, key, from_position)
+);
+SELECT guard_view('asset_index');

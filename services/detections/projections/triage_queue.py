@@ -1,0 +1,140 @@
+"""What waits for a person, over all tenants, by how much it matters: severity × asset value.
+
+A missing input is ranked as the middle and shown as missing. The value is the one that the assets had when the
+detection was raised.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.events.base import Event, Recorded, Sealed
+from contracts.events.detections import (
+    DetectionClaimed,
+    DetectionRaised,
+    DetectionReleased,
+    DetectionRepeated,
+    DetectionValidated,
+    DetectionValidationWithdrawn,
+)
+from contracts.labels import Label
+from infra.read_database.views import DocumentView
+from services.detections.projections.verdicts import TriageState
+
+MIDDLE = 3
+"""What a missing severity or asset value counts as."""
+
+
+class TriageItem(BaseModel):
+    """One line of the queue. `severity_id` 0 and `asset_value` None mean that nobody knows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    detection_id: str
+    rule_id: str
+    rule_title: str
+    severity_id: int
+    asset_value: int | None
+    asset_ids: tuple[str, ...]
+    techniques: tuple[str, ...]
+    source: str
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    raised_at: datetime
+    state: TriageState
+    claimed_by: str | None
+    headline: Sealed
+    label: Label
+
+    @property
+    def priority(self) -> int:
+        return (self.severity_id or MIDDLE) * (self.asset_value or MIDDLE)
+
+
+class TriageQueue(DocumentView[TriageItem]):
+    NAME = "triage_queue"
+    VERSION = 1
+    TABLE = "triage_queue"
+    TOPICS: ClassVar[frozenset[type[Event]]] = frozenset(
+        {
+            DetectionRaised,
+            DetectionRepeated,
+            DetectionClaimed,
+            DetectionReleased,
+            DetectionValidated,
+            DetectionValidationWithdrawn,
+        }
+    )
+    COLUMNS: ClassVar[Mapping[str, str]] = {
+        "state": "text",
+        "priority": "integer",
+        "severity_id": "integer",
+        "rule_id": "text",
+        "claimed_by": "text",
+        "raised_at": "timestamptz",
+    }
+    DOCUMENT = TriageItem
+
+    def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
+        return [recorded.event.detection_id]
+
+    def fold(self, key: str, document: TriageItem | None, recorded: Recorded[Any]) -> TriageItem | None:
+        if isinstance(recorded.event, DetectionRaised):
+            return _raised(recorded)
+        if document is None:
+            raise ValueError(f"{recorded.event.TOPIC} of {key} before it was raised")
+        return document.model_copy(update=_changes(document, recorded.event))
+
+    def columns(self, document: TriageItem) -> Mapping[str, object]:
+        return {
+            "state": document.state.value,
+            "priority": document.priority,
+            "severity_id": document.severity_id,
+            "rule_id": document.rule_id,
+            "claimed_by": document.claimed_by,
+            "raised_at": document.raised_at,
+        }
+
+
+def _raised(recorded: Recorded[DetectionRaised]) -> TriageItem:
+    event = recorded.event
+    return TriageItem(
+        detection_id=event.detection_id,
+        rule_id=event.rule.rule_id,
+        rule_title=event.rule.title,
+        severity_id=event.severity_id,
+        asset_value=event.asset_value,
+        asset_ids=event.asset_ids,
+        techniques=event.techniques,
+        source=event.source,
+        count=event.count,
+        first_seen_at=event.first_seen_at,
+        last_seen_at=event.last_seen_at,
+        raised_at=recorded.recorded_at,
+        state=TriageState.OPEN,
+        claimed_by=None,
+        headline=event.headline,
+        label=event.label,
+    )
+
+
+def _changes(document: TriageItem, event: Event) -> Mapping[str, object]:
+    match event:
+        case DetectionRepeated():
+            return {
+                "count": document.count + event.count,
+                "first_seen_at": min(document.first_seen_at, event.first_seen_at),
+                "last_seen_at": max(document.last_seen_at, event.last_seen_at),
+            }
+        case DetectionClaimed():
+            return {"state": TriageState.CLAIMED, "claimed_by": event.principal_id}
+        case DetectionReleased():
+            return {"state": TriageState.OPEN, "claimed_by": None}
+        case DetectionValidated():
+            return {"state": TriageState.VALIDATED}
+        case DetectionValidationWithdrawn():
+            return {"state": TriageState.CLAIMED if document.claimed_by else TriageState.OPEN}
+    raise ValueError(f"{event.TOPIC} does not belong to this view")

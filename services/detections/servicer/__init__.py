@@ -1,0 +1,8 @@
+"""The gRPC edge of the detections service: translates, calls, translates."""
+
+from services.detections.servicer.admin import DetectionsAdminServicer
+from services.detections.servicer.ingest import TelemetryIngestServicer
+from services.detections.servicer.read import DetectionsReadServicer
+from services.detections.servicer.write import DetectionsWriteServicer
+
+__all__ = ["DetectionsAdminServicer", "DetectionsReadServicer", "DetectionsWriteServicer", "TelemetryIngestServicer"]

@@ -1,0 +1,44 @@
+"""TelemetryIngestService: the door for telemetry."""
+
+from collections.abc import AsyncIterator
+
+from tenet.detections.v1 import telemetry_ingest_pb2 as rpc
+
+from contracts.errors import Kind, TenetError
+from infra.grpc import Context
+from services.detections.application.ingest import Batch, Ingest
+from services.detections.servicer.wire import FORMATS, named, receipt_message
+
+_REFUSED = frozenset({Kind.INVALID_ARGUMENT, Kind.RESOURCE_EXHAUSTED, Kind.FAILED_PRECONDITION})
+"""Errors that concern one batch of a stream; any other ends it, and the sensor goes on from its last receipt."""
+
+
+class TelemetryIngestServicer:
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+
+    async def IngestBatch(self, request: rpc.IngestBatchRequest, context: Context) -> rpc.IngestBatchResponse:
+        receipt = await self._ingest.ingest_batch(context.call, _batch(request.batch))
+        return rpc.IngestBatchResponse(receipt=receipt_message(receipt), position=receipt.position)
+
+    async def IngestStream(
+        self, requests: AsyncIterator[rpc.IngestStreamRequest], context: Context
+    ) -> AsyncIterator[rpc.IngestStreamResponse]:
+        async for request in requests:
+            batch = _batch(request.batch)
+            try:
+                receipt = await self._ingest.ingest_batch(context.call, batch)
+            except TenetError as error:
+                if error.kind not in _REFUSED:
+                    raise
+                yield rpc.IngestStreamResponse(
+                    batch_id=batch.batch_id, refused_reason=error.reason, refused_message=error.message
+                )
+                continue
+            yield rpc.IngestStreamResponse(
+                batch_id=batch.batch_id, receipt=receipt_message(receipt), position=receipt.position
+            )
+
+
+def _batch(message: rpc.Batch) -> Batch:
+    return Batch(message.batch_id, message.sensor_id, named(FORMATS, message.format), message.content)

@@ -1,0 +1,1 @@
+"""Decisions about exports. Pure: no clock, no I/O."""

@@ -1,0 +1,6 @@
+"""The ledger service on the wire: translates requests, calls, translates answers."""
+
+from services.ledger.servicer.admin import LedgerAdminServicer
+from services.ledger.servicer.read import LedgerReadServicer
+
+__all__ = ["LedgerAdminServicer", "LedgerReadServicer"]

@@ -1,0 +1,8 @@
+"""The reporting service: what happened, in figures that can be followed back to the entries that they come from.
+
+Streams: `report-…`.
+RPCs: ReportingReadService (GetReport, RenderReport, ListReports, DrillFigure, RebuildReport) and ReportingWriteService
+(PublishReport, ConfirmReport, DisputeReport).
+Read model: reports. Models lie in the object store under their hash; a report's model is a function of the ledger's
+entries up to a position and of versioned definitions, so that anyone can build it again and get the same bytes.
+"""

@@ -1,0 +1,156 @@
+"""The whole report as one canonical JSON value: a function of the chronicle, which is one of the ledger up to a
+position.
+
+It holds sealed references, never their words, and no time but those of the ledger's entries, so that whoever builds it
+again from the same entries gets the same bytes. Renderings are made from it and from nothing else.
+"""
+
+from typing import Any
+
+from contracts.canonical import canonical
+from contracts.errors import FailedPrecondition
+from contracts.events.base import instant
+from services.reporting.domain.chronicle import Chronicle, Mark
+from services.reporting.domain.definitions import DEFINITIONS, DEFINITIONS_VERSION
+from services.reporting.domain.figures import FigureMaker, Json
+from services.reporting.domain.metrics import actions, cases, coverage, durations, findings, funnel, needs, verdicts
+from services.reporting.domain.metrics.cases import UNLABELLED, sealed_json
+from services.reporting.domain.restatement import restated
+
+SCHEMA = "tenet.report.v1"
+SUMMARY = (
+    "funnel.detections",
+    "funnel.confirmed",
+    "cases.opened",
+    "actions.all.verified",
+    "durations.contain_final",
+    "sensors.uptime",
+    "findings.exploited_open_at_end",
+    "needs.open",
+)
+"""The figures that a reader sees first."""
+
+
+class LedgerNotRead(FailedPrecondition):
+    """The chronicle does not reach the report's last entry."""
+
+    reason = "LEDGER_NOT_READ"
+
+
+def build(chronicle: Chronicle, earlier: Json | None = None) -> Json:
+    """The model. `earlier` is that of the report that this one restates (see `restates`). Raises LedgerNotRead."""
+    if not chronicle.complete or chronicle.as_of is None:
+        raise LedgerNotRead("The ledger was not read up to the report's last entry.")
+    scope = chronicle.scope
+    make = FigureMaker(Mark(scope.as_of_position, chronicle.as_of))
+    waiting, since = needs.rows(chronicle, make)
+    sections = [
+        _section("needs", needs.figures(make, waiting, since), waiting),
+        _section("funnel", funnel.figures(chronicle, make)),
+        _section("durations", durations.figures(chronicle, make)),
+        _section("cases", cases.figures(chronicle, make), cases.rows(chronicle, make)),
+        _section("actions", actions.figures(chronicle, make)),
+        _section("findings", findings.figures(chronicle, make)),
+        _section("verdicts", verdicts.figures(chronicle, make), verdicts.rule_rows(chronicle, make)),
+        _section("watch", coverage.figures(chronicle, make), coverage.sensor_rows(chronicle, make)),
+        _section("telemetry", [], coverage.volume_rows(chronicle, make)),
+    ]
+    model: Json = {
+        "schema": SCHEMA,
+        "definitions_version": DEFINITIONS_VERSION,
+        "tenant_id": scope.tenant_id,
+        "title": scope.title,
+        "audience": scope.audience.value,
+        "period": _period(chronicle),
+        "as_of": {"position": scope.as_of_position, "recorded_at": instant(chronicle.as_of)},
+        "provisional": chronicle.as_of < scope.period_to,
+        "summary": list(SUMMARY),
+        "sections": sections,
+        "limits": _limits(chronicle, make),
+        "replies": _replies(chronicle, make),
+        "restates": None,
+        "doubtful": make.doubtful,
+        "definitions": DEFINITIONS,
+        "sources": make.sources.sets,
+    }
+    if earlier is not None:
+        model["restates"] = restated(earlier, model, restates(chronicle))
+    return model
+
+
+def model_bytes(model: Json) -> bytes:
+    return canonical(model)
+
+
+def restates(chronicle: Chronicle) -> tuple[str, str] | None:
+    """The latest earlier report on the same period for the same audience: its identifier and its model's SHA-256."""
+    scope = chronicle.scope
+    same = [
+        publication.event
+        for publication in chronicle.publications.by_id.values()
+        if (publication.event.period_from, publication.event.period_to) == (scope.period_from, scope.period_to)
+        and publication.event.audience is scope.audience
+    ]
+    return (same[-1].report_id, same[-1].model_sha256) if same else None
+
+
+def figures_of(model: Json) -> dict[str, Json]:
+    """Every figure of a model by its id, those within rows too."""
+    found: dict[str, Json] = {}
+    for section in model["sections"]:
+        holders: list[Any] = [section, *section["rows"]]
+        for holder in holders:
+            found |= {figure["id"]: figure for figure in holder.get("figures", [])}
+    return found
+
+
+def _section(name: str, figures: list[Json], rows: list[Json] | None = None) -> Json:
+    return {"id": name, "figures": figures, "rows": rows or []}
+
+
+def _period(chronicle: Chronicle) -> Json:
+    scope = chronicle.scope
+    return {
+        "from": instant(scope.period_from),
+        "to": instant(scope.period_to),
+        "time_zone": scope.time_zone,
+        "tzdata_version": scope.tzdata_version,
+        "counts_by": "recorded_at",
+    }
+
+
+def _limits(chronicle: Chronicle, make: FigureMaker) -> Json:
+    """What this report does not claim: assets that nothing watches, and times in which a sensor was not heard."""
+    return {
+        "unwatched": [
+            {
+                "asset_id": asset.id,
+                "name": sealed_json(asset.name, UNLABELLED),
+                "asset_class": asset.asset_class.value,
+                "value": asset.value,
+                "source": make.sources.add([asset.registered.position]),
+            }
+            for asset in coverage.unwatched(chronicle)
+        ],
+        "blind": coverage.blind_periods(chronicle, make),
+        "never_heard_from": [] if chronicle.watch.volumes else ["telemetry"],
+        "no_sensor": not chronicle.watch.sensors,
+    }
+
+
+def _replies(chronicle: Chronicle, make: FigureMaker) -> list[Json]:
+    """Earlier reports and what the customer said of them; both stay on record."""
+    return [
+        {
+            "report_id": publication.event.report_id,
+            "title": publication.event.title,
+            "published_position": publication.published.position,
+            "actor_id": reply.actor_id,
+            "figure": reply.figure,
+            "words": sealed_json(reply.words, UNLABELLED) if reply.words else None,
+            "recorded_at": instant(reply.mark.at),
+            "source": make.sources.add([reply.mark.position]),
+        }
+        for publication in chronicle.publications.by_id.values()
+        for reply in publication.replies
+    ]
