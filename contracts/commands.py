@@ -1,6 +1,7 @@
 """The base of every command: frozen, for one tenant, with the caller's request id (AIP-155)."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel
@@ -30,13 +31,16 @@ def command_digest(command: Command) -> str:
     return digest([type(command).__name__, _public(command)])
 
 
+@cache
+def _public_fields(cls: type[BaseModel]) -> tuple[str, ...]:
+    """Found once a class, because looking into annotations took longer than the digest itself."""
+    fields = cls.model_fields.items()
+    return tuple(name for name, info in fields if name != "request_id" and "_PrivateMark" not in repr(info))
+
+
 def _public(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return {
-            name: _public(getattr(value, name))
-            for name, info in type(value).model_fields.items()
-            if name != "request_id" and "_PrivateMark" not in repr(info)
-        }
+        return {name: _public(getattr(value, name)) for name in _public_fields(type(value))}
     if isinstance(value, list | tuple | frozenset | set):
         items = [_public(item) for item in value]
         return sorted(items, key=repr) if isinstance(value, frozenset | set) else items

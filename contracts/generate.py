@@ -63,7 +63,7 @@ def generate(services: Sequence[str] = ()) -> list[Path]:
     with tempfile.TemporaryDirectory() as directory:
         fresh = Path(directory)
         _compile(fresh, services)
-        stale = [] if services else _files(GENERATED) - _files(fresh)
+        stale = [] if services else sorted(_files(GENERATED) - _files(fresh))
         for path in stale:
             (GENERATED / path).unlink()
         changed = [path for path in sorted(_files(fresh)) if not _same(fresh / path, GENERATED / path)]

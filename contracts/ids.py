@@ -36,11 +36,11 @@ def derive_id(kind: str, *parts: str | int) -> str:
 
 
 def is_tenant_id(text: str) -> bool:
-    return _TENANT.match(text) is not None
+    return _TENANT.fullmatch(text) is not None
 
 
 def is_opaque_id(text: str, kind: str | None = None) -> bool:
-    return _OPAQUE.match(text) is not None and (kind is None or text.rpartition("-")[0] == kind)
+    return _OPAQUE.fullmatch(text) is not None and (kind is None or text.rpartition("-")[0] == kind)
 
 
 def stream_name(category: str, identifier: str) -> StreamName:

@@ -232,7 +232,7 @@ RULES: Mapping[str, Rule] = dict(
             {
                 "Read": _read(INVESTIGATORS, APPROVER, AUDITOR, BILLING),
                 "Subscribe": _list(INVESTIGATORS, APPROVER, AUDITOR, BILLING),
-                "GetHead": _read(EVERY_ROLE),
+                "GetHead": _read(EVERY_ROLE - {ADMIN}),
                 "OpenFields": _read(READERS),
             },
         ),

@@ -22,7 +22,7 @@ class IssuerFiles:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def keys(self) -> list[OKPKey]:
+    def signing_keys(self) -> list[OKPKey]:
         """The keys, of which the first signs; made at the first call."""
         path = self._directory / KEYS_FILE
         if not path.exists():
@@ -32,7 +32,7 @@ class IssuerFiles:
     def rotate(self) -> list[OKPKey]:
         """Puts a new key in front of the older ones."""
         path = self._directory / KEYS_FILE
-        older = self.keys() if path.exists() else []
+        older = self.signing_keys() if path.exists() else []
         fresh = OKPKey.generate_key("Ed25519", {"kid": new_id("key"), "use": "sig", "alg": "Ed25519"})
         keys = [fresh, *older][:MAX_PUBLISHED_KEYS]
         _write(path, json.dumps({"keys": [key.as_dict(private=True) for key in keys]}))

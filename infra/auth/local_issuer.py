@@ -104,7 +104,7 @@ class LocalIssuer:
 async def serve(settings: Settings, *, rotate: bool = False) -> None:
     """Serves on loopback until SIGTERM or SIGINT."""
     files = IssuerFiles(settings.issuer_dir)
-    keys = files.rotate() if rotate else files.keys()
+    keys = files.rotate() if rotate else files.signing_keys()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

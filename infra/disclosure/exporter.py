@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.canonical import decode
+from contracts.errors import DataLoss
 from contracts.events.base import Recorded
 from contracts.ids import TenantId
 from contracts.labels import Audience, Label, may_see
@@ -33,6 +34,12 @@ from infra.keys import KeyStore
 FORMAT = "tenet-export/1"
 BATCH = 500
 """How many entries are read, opened and written at once."""
+
+
+class LedgerCutShort(DataLoss):
+    """Entries that the ledger had are not there when they are read; nothing of the export was kept."""
+
+    reason = "LEDGER_CUT_SHORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,7 @@ class Exporter:
         while position < to_position:
             entries = await self.feed.read_entries(tenant_id, position, min(BATCH, to_position - position))
             if not entries:
-                return
+                raise LedgerCutShort(f"The ledger has no entry at {position}, though it reached {to_position}.")
             yield entries
             position = entries[-1].position + 1
             await asyncio.sleep(0)

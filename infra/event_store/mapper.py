@@ -70,7 +70,7 @@ class Mapper:
             entry = decode(stored.entry)
             envelope = self._envelope(entry)
             payload = entry["data"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise EntryUnreadable(
                 f"The entry at position {stored.position} cannot be read: {error!r}",
                 metadata={"position": str(stored.position)},

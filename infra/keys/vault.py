@@ -43,7 +43,9 @@ class Vault:
         for _ in range(_ATTEMPTS):
             stored = files.read(path)
             if stored is None:
-                self._create_subject(path, tenant_id, subject, wrapping_key)
+                created = self._create_subject(path, tenant_id, subject, wrapping_key)
+                if created is not None:
+                    return created
                 continue
             found = _unwrap_subject(stored, tenant_id, subject, wrapping_key)
             if not _erased_mark(path, found.key_id).exists():
@@ -130,11 +132,12 @@ class Vault:
         master = self._masters.key(name.decode("ascii", "replace"))
         return unwrap(master.key, wrapped, f"tenant {tenant_id}")
 
-    def _create_subject(self, path: Path, tenant_id: TenantId, subject: str, wrapping_key: bytes) -> None:
+    def _create_subject(self, path: Path, tenant_id: TenantId, subject: str, wrapping_key: bytes) -> SubjectKey | None:
+        """A new key, durable; None when another process has just made one."""
         files.make_directory(path.parent)
-        key_id = new_id("key")
-        wrapped = wrap(wrapping_key, new_key(), _subject_context(tenant_id, subject, key_id))
-        files.create(path, key_id.encode() + b"\n" + wrapped)
+        made = SubjectKey(new_id("key"), new_key())
+        wrapped = wrap(wrapping_key, made.key, _subject_context(tenant_id, subject, made.key_id))
+        return made if files.create(path, made.key_id.encode() + b"\n" + wrapped) else None
 
     def _erase(self, tenant_id: TenantId, path: Path, key_id: str) -> None:
         """Marks one key as destroyed and destroys it, unless another key has taken its place by now."""

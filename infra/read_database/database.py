@@ -51,6 +51,8 @@ class ReadDatabase:
             timeout=CONNECT_TIMEOUT_SECONDS,
             kwargs={"autocommit": True, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"},
             configure=_become_reader,
+            # One short round trip each time, so that a database that was restarted costs nobody a failed query.
+            check=AsyncConnectionPool.check_connection,
             open=False,
         )
         async with pool:

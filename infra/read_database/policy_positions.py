@@ -19,6 +19,8 @@ class Standing:
     position: int
     attempts: int
     first_failed_at: datetime | None
+    claimed_at: datetime
+    """By the database's clock, as `first_failed_at` is."""
 
 
 async def activate(conn: Connection, policies: Sequence[Policy], heads: Mapping[TenantId, int]) -> None:
@@ -40,7 +42,7 @@ async def activate(conn: Connection, policies: Sequence[Policy], heads: Mapping[
 async def claim(conn: Connection, tenant_id: TenantId, policies: Sequence[Policy]) -> list[Standing]:
     """The tenant's policies that may go on now and that no other runner holds, locked until the transaction ends."""
     cursor = await conn.execute(
-        "SELECT policy_id, position, attempts, first_failed_at FROM policy_positions"
+        "SELECT policy_id, position, attempts, first_failed_at, now() FROM policy_positions"
         " WHERE tenant_id = %s AND policy_id = ANY (%s) AND state = 'running'"
         " AND (next_attempt_at IS NULL OR next_attempt_at <= now())"
         " ORDER BY policy_id FOR UPDATE SKIP LOCKED",

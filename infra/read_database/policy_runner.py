@@ -1,11 +1,11 @@
 """The policy runner: follows the ledgers, lets policies react in order, and advances after the acknowledgement."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from contracts.events.base import Recorded
 from contracts.ids import TenantId
@@ -22,13 +22,17 @@ from infra.telemetry import span
 BATCH_ENTRIES = 200
 TURN_SECONDS = 2.0
 """A turn ends after this long, so that what was acknowledged is remembered and other tenants have theirs."""
-CONCURRENT_TURNS = 2
+CONCURRENT_TURNS = 4
+"""Tenants whose turns run at once in this process; each holds one connection while its reactions run."""
+ROUND_SECONDS = 0.25
+"""How long a round waits for its turns. A slow reaction keeps its own tenant's turn; the others go on."""
 REACTION_SECONDS = 60.0
 """Longest reaction to one event; after it the attempt counts as failed, and its request id keeps a retry harmless."""
 SWEEP_SECONDS = 5.0
 CATCH_UP_SECONDS = 60.0
 
 REACTIONS = Counter("tenet_policy_reactions_total", "Events that a policy reacted to.", ("policy", "outcome"))
+TENANTS_BEHIND = Gauge("tenet_policy_tenants_behind", "Tenants with events that wait for a policy.", ("service",))
 
 log = structlog.get_logger()
 
@@ -50,6 +54,8 @@ class PolicyRunner:
         self._backoff = Backoff()
         self._known: set[TenantId] = set()
         self._done: dict[TenantId, int] = {}
+        self._gate = asyncio.Semaphore(CONCURRENT_TURNS)
+        self._running: dict[TenantId, asyncio.Task[bool]] = {}
         self._swept = float("-inf")
 
     async def activate(self) -> None:
@@ -58,39 +64,55 @@ class PolicyRunner:
 
     async def run(self) -> None:
         """Follows the ledgers until it is cancelled. Outages are waited out."""
-        while self._policies:
-            try:
-                await self._heads.wait(pause_between_rounds(await self.round()))
-            except Exception as error:  # noqa: BLE001  # Nothing may end the following of ledgers but its owner.
-                log.warning("policies wait after a failure", service=self._database.service, error=type(error).__name__)
-                await self._backoff.sit_out("round")
-            else:
-                self._backoff.succeeded("round")
+        try:
+            while self._policies:
+                try:
+                    await self._heads.wait(pause_between_rounds(await self.round()))
+                except Exception as error:  # noqa: BLE001  # Nothing may end the following of ledgers but its owner.
+                    service = self._database.service
+                    log.warning("policies wait after a failure", service=service, error=type(error).__name__)
+                    await self._backoff.sit_out("round")
+                else:
+                    self._backoff.succeeded("round")
+        finally:
+            await self._stop()
 
     async def catch_up(self, timeout: float = CATCH_UP_SECONDS) -> None:
         """Reacts to all that is in the ledgers now, retries included. Raises TimeoutError."""
-        async with asyncio.timeout(timeout):
-            self._swept = float("-inf")
-            await self._heads.refresh()
-            while (outcome := await self.round()) is not Outcome.DONE:
-                await self._heads.wait(pause_between_rounds(outcome))
+        try:
+            async with asyncio.timeout(timeout):
+                self._swept = float("-inf")
+                await self._heads.refresh()
+                while (outcome := await self.round()) is not Outcome.DONE:
+                    await self._heads.wait(pause_between_rounds(outcome))
+        finally:
+            await self._stop()
 
     async def round(self) -> Outcome:
-        """Gives every tenant that is behind one turn, so that none waits for another that is far behind."""
+        """Starts a turn for every tenant that is behind and has none under way, and waits a little for what they do."""
         if not self._policies:
             return Outcome.DONE
         await self._look()
         behind = {tenant: head for tenant, head in self._heads.known.items() if self._done.get(tenant) != head}
-        ready = {tenant_id: head for tenant_id, head in behind.items() if self._backoff.ready(tenant_id)}
-        if not behind:
-            return Outcome.DONE
-        cut = await self._turns(ready)
+        TENANTS_BEHIND.labels(self._database.service).set(len(behind))
+        for tenant_id in behind:
+            if tenant_id not in self._running and self._backoff.ready(tenant_id):
+                self._running[tenant_id] = asyncio.create_task(
+                    self._guarded_turn(tenant_id), name=f"policies {tenant_id}"
+                )
+        if not self._running:
+            return Outcome.LATER if behind else Outcome.DONE
+        await asyncio.wait(self._running.values(), timeout=ROUND_SECONDS)
+        ended = {tenant_id: task for tenant_id, task in self._running.items() if task.done()}
+        for tenant_id in ended:
+            del self._running[tenant_id]
+        heads = {tenant_id: behind[tenant_id] for tenant_id in ended if tenant_id in behind}
         async with self._database.writing() as conn:
-            unfinished = await policy_positions.unfinished(conn, ready, list(self._policies.values()))
-        self._done.update({tenant_id: head for tenant_id, head in ready.items() if tenant_id not in unfinished})
-        if cut & unfinished:
+            unfinished = await policy_positions.unfinished(conn, heads, list(self._policies.values()))
+        self._done.update({tenant_id: head for tenant_id, head in heads.items() if tenant_id not in unfinished})
+        if any(ended[tenant_id].result() for tenant_id in unfinished):
             return Outcome.MORE
-        return Outcome.LATER if unfinished or len(ready) < len(behind) else Outcome.DONE
+        return Outcome.LATER if len(self._done.items() & behind.items()) < len(behind) else Outcome.DONE
 
     async def _look(self) -> None:
         await self._heads.discover()
@@ -107,27 +129,26 @@ class PolicyRunner:
                     self._done.pop(tenant_id, None)
             self._swept = now
 
-    async def _turns(self, tenant_ids: Iterable[TenantId]) -> set[TenantId]:
-        """One turn each; answers those whose turn was cut by the size of a batch or by time, and can go on at once."""
-        gate = asyncio.Semaphore(CONCURRENT_TURNS)
-        cut: set[TenantId] = set()
+    async def _guarded_turn(self, tenant_id: TenantId) -> bool:
+        """True when the turn was cut by the size of a batch or by time, so that the next one can follow at once."""
+        async with self._gate:
+            try:
+                cut = await self._turn(tenant_id)
+            except Exception as error:  # noqa: BLE001  # The reason is the next comment.
+                # Whatever it was, it must not stop the other tenants; it is tried again after a pause.
+                log.warning("a tenant's policies failed", tenant=tenant_id, error=type(error).__name__)
+                self._backoff.failed(tenant_id)
+                return False
+            self._backoff.succeeded(tenant_id)
+            return cut
 
-        async def one(tenant_id: TenantId) -> None:
-            async with gate:
-                try:
-                    if await self._turn(tenant_id):
-                        cut.add(tenant_id)
-                except Exception as error:  # noqa: BLE001  # The reason is the next comment.
-                    # Whatever it was, it must not stop the other tenants; it is tried again after a pause.
-                    log.warning("a tenant's policies failed", tenant=tenant_id, error=type(error).__name__)
-                    self._backoff.failed(tenant_id)
-                else:
-                    self._backoff.succeeded(tenant_id)
-
-        async with asyncio.TaskGroup() as group:
-            for tenant_id in tenant_ids:
-                group.create_task(one(tenant_id))
-        return cut
+    async def _stop(self) -> None:
+        """Cancels the turns under way: their transactions roll back, and their reactions are repeated later."""
+        running = list(self._running.values())
+        self._running.clear()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _turn(self, tenant_id: TenantId) -> bool:
         """One batch for every policy that no other runner holds; True when one of them can go on at once."""
@@ -166,7 +187,7 @@ class PolicyRunner:
             await self._react(self._policies[standing.policy_id], entry)
         except Exception as error:  # noqa: BLE001  # Every failure has its verdict: refused, again, or parked.
             first = standing.first_failed_at if attempts > 1 else None
-            verdict = judge(error, attempts, first, self._clock())
+            verdict = judge(error, attempts, first, standing.claimed_at)
             REACTIONS.labels(standing.policy_id, verdict.value).inc()
             self._tell(standing, entry, error, verdict)
             if verdict is Verdict.REFUSED:

@@ -50,6 +50,8 @@ class _Timer:
     trace_parent: str
     attempts: int
     first_failed_at: datetime | None
+    claimed_at: datetime
+    """By the database's clock, as `first_failed_at` is."""
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -116,7 +118,7 @@ class TimerRunner:
     async def _claim(self, conn: Connection) -> _Timer | None:
         cursor = await conn.execute(
             "SELECT t.tenant_id, t.projection, t.build, t.key, t.kind, t.name, t.due_at, t.payload, t.correlation_id,"
-            " t.trace_parent, t.attempts, t.first_failed_at"
+            " t.trace_parent, t.attempts, t.first_failed_at, now()"
             " FROM timers t JOIN projection_builds b USING (tenant_id, projection, build)"
             " WHERE t.state = 'pending' AND b.active AND t.due_at <= %(now)s AND t.kind = ANY (%(kinds)s)"
             " AND (t.next_attempt_at IS NULL OR t.next_attempt_at <= now())"
@@ -152,7 +154,7 @@ class TimerRunner:
 
     async def _failed(self, conn: Connection, timer: _Timer, error: Exception) -> None:
         attempts = timer.attempts + 1
-        verdict = judge(error, attempts, timer.first_failed_at, self._clock())
+        verdict = judge(error, attempts, timer.first_failed_at, timer.claimed_at)
         TIMERS.labels(timer.kind, verdict.value).inc()
         write = log.error if verdict is Verdict.PARKED else log.info
         write(

@@ -96,7 +96,7 @@ def traceparent_of(span_context: SpanContext) -> str:
 
 def is_traceparent(text: str) -> bool:
     """Whether this is a `traceparent` of version 00 (W3C Trace Context, section 3.2) with non-zero identifiers."""
-    match = _TRACEPARENT.match(text)
+    match = _TRACEPARENT.fullmatch(text)
     return match is not None and match[1] != "0" * 32 and match[2] != "0" * 16
 
 
@@ -110,7 +110,7 @@ def _start(name: str, outer: context.Context, attributes: dict[str, Attribute]) 
 
 
 def _remote(traceparent: str) -> context.Context:
-    match = _TRACEPARENT.match(traceparent)
+    match = _TRACEPARENT.fullmatch(traceparent)
     if match is None:
         return context.get_current()
     span_context = SpanContext(int(match[1], 16), int(match[2], 16), True, TraceFlags(int(match[3], 16)))

@@ -50,6 +50,8 @@ MAX_FAILED_REASON_CHARACTERS = 200
 
 MATCH_MEMORY_VALUES = 50_000
 """Field values whose matches are remembered per plan and field."""
+MATCH_MEMORY_CHARACTERS = 256
+"""Longer values are remembered by their digest, so that the memory's size is bounded by the number of values."""
 MAX_REGULAR_EXPRESSION_INPUT = 32_768
 """Characters of a value that a regular expression of a rule looks at."""
 

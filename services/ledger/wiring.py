@@ -45,7 +45,9 @@ def hosted(foundation: Foundation) -> list[Hosted]:
         Reading(ledger.feed), Opening(ledger.feed, foundation.opener), foundation.access_log, may_still_read
     )
     exporter = Exporter(foundation.settings.exports_dir, ledger.feed, ledger.mapper, ledger.openings, foundation.keys)
-    admin = LedgerAdminServicer(Exporting(ledger.handler, ledger.feed, exporter, ancestors), foundation.access_log)
+    admin = LedgerAdminServicer(
+        Exporting(foundation.keys, ledger.handler, ledger.feed, exporter, ancestors), foundation.access_log
+    )
     return [
         Hosted.of(ledger_read_pb2, "LedgerReadService", read),
         Hosted.of(ledger_admin_pb2, "LedgerAdminService", admin),

@@ -20,6 +20,8 @@ class TenancyConfig(BaseSettings):
 
     regions: Annotated[Mapping[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict)
     """The region of each cell, `cell-1=eu-central cell-2=us-east`; a cell that is not named is in `local`."""
+    provider_name: str = "The provider"
+    """What the bootstrap calls the provider's own organisation. Sealed in the ledger."""
     first_administrator: str = "admin"
     """The subject, at the issuer that `TENET_ISSUER_URL` names, whom the bootstrap makes the first administrator."""
     insecure_issuers: bool = False

@@ -117,5 +117,6 @@ async def bootstrap(settings: Settings) -> str:
             audience=settings.audience,
             identity=identity_index(await keys.search_key(PROVIDER), settings.issuer_url, config.first_administrator),
             display_name=config.first_administrator,
+            provider_name=config.provider_name,
         )
         return await bootstrap_provider(ledger.handler, ledger.placements, command, system_clock())

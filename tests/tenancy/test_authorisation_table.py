@@ -61,7 +61,7 @@ async def gate_over(ledger: ProviderLedger) -> Authority:
 
 
 def ledger_with(state: TenantState = TenantState.ACTIVE) -> ProviderLedger:
-    """One principal for each role, with that role for the tenant `own` only; an administrator has it for the provider."""
+    """One principal for each role, which it has for the tenant `own` only; an administrator for the provider."""
     ledger = ProviderLedger()
     for tenant in (OWN, FOREIGN):
         ledger.tenant(tenant, active=False)
@@ -147,7 +147,7 @@ async def test_a_tenants_state_closes_what_the_table_says(every_rpc: list[Rpc], 
         rule = RULES[rpc.name]
         if rule.scope not in (Scope.TENANT, Scope.TENANTS):
             continue
-        role = sorted(rule.roles)[0]
+        role = min(rule.roles)
         expected = None if state in rule.states else TenantStateForbids
         assert await outcome(gate, rpc, role, OWN) is expected, f"{rpc.name} while {state}"
 

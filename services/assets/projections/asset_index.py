@@ -29,9 +29,7 @@ class AssetIndex(DocumentView[IndexRow]):
         event = recorded.event
         return list(dict.fromkeys((event.name_index, *event.address_indexes)))
 
-    def fold(
-        self, key: str, document: IndexRow | None, recorded: Recorded[Any]
-    ) -> IndexRow | None:  # Names and addresses are alike here.
+    def fold(self, key: str, document: IndexRow | None, recorded: Recorded[Any]) -> IndexRow | None:
         known = document.asset_ids if document else ()
         asset_id = recorded.event.asset_id
         return document if asset_id in known else IndexRow(asset_ids=(*known, asset_id))

@@ -85,4 +85,3 @@ class CaseWork:
             unit.append(case, [deciding.reopen_case(case.state, command)])
 
         return await self._handler.handle(call, command, work)
-

@@ -65,8 +65,15 @@ class Charters:
             return await self._found(unit.tenant_id, own.state.in_force)
         return await self._inherited(unit.tenant_id)
 
-    async def text_of(self, owner: TenantId, version: Version) -> str:
-        return (await self._objects.get(owner, version.sha256)).decode()
+    async def text_at(self, owner: TenantId, sha256: str) -> str:
+        return (await self._objects.get(owner, sha256)).decode()
+
+    async def latest(self, tenant_id: TenantId) -> Version:
+        """The version that was proposed last. Raises CharterMissing."""
+        loaded = await self._repository.load(tenant_id, CHARTER, charter_id_of(tenant_id))
+        if not loaded.state.versions:
+            raise CharterMissing("No charter was proposed for this tenant.")
+        return loaded.state.versions[-1]
 
     async def look_up(self, tenant_id: TenantId) -> Found | None:
         """For questions: the charter in force now, outside of any command."""
@@ -92,7 +99,7 @@ class Charters:
 
     async def _charter(self, owner: TenantId, version: Version) -> Charter:
         key = (owner, version.sha256)
-        charter = self._read.get(key) or read_charter(await self.text_of(owner, version))
+        charter = self._read.get(key) or read_charter(await self.text_at(owner, version.sha256))
         self._read[key] = charter
         self._read.move_to_end(key)
         while len(self._read) > MAX_CACHED_CHARTERS:

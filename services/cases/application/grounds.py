@@ -60,7 +60,7 @@ async def attempts_of(unit: Unit, identifiers: Sequence[str]) -> list[Loaded[Act
 
 
 async def actions_of(unit: Unit, plan: Plan) -> list[tuple[Step, Action]]:
-    """Every action of a plan's steps, attempt after attempt; the last of each step is the first that does not exist."""
+    """Every action of a plan's steps, attempt after attempt; a step that was never tried has one that does not exist."""
     found: list[tuple[Step, Action]] = []
     for step in plan.steps:
         if step.connector == PERSON:
@@ -68,7 +68,8 @@ async def actions_of(unit: Unit, plan: Plan) -> list[tuple[Step, Action]]:
         attempt = 1
         while True:
             loaded = await unit.load(ACTION, action_id_of(plan.plan_id, step.step_id, attempt))
-            found.append((step, loaded.state))
+            if loaded.state.exists or attempt == 1:
+                found.append((step, loaded.state))
             if not loaded.state.exists:
                 break
             attempt += 1

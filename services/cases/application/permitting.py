@@ -47,7 +47,7 @@ class Permitting:
         async def work(unit: Unit) -> None:
             loaded = await unit.load(CHARTER, versions.charter_id_of(command.tenant_id))
             wanted = [each for each in loaded.state.versions if each.number == command.charter_version]
-            text = await self._charters.text_of(command.tenant_id, wanted[0]) if wanted else ""
+            text = await self._charters.text_at(command.tenant_id, wanted[0].sha256) if wanted else ""
             acr = read_charter(text).approvals.acr if text else ()
             events = versions.approve_charter(loaded.state, command.tenant_id, command, Who.of(call), acr)
             unit.append(loaded, events)

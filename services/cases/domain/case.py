@@ -32,7 +32,6 @@ from services.cases.domain.commands import (
     AddNote,
     AssignCase,
     CloseCase,
-   
     OpenCase,
     ReopenCase,
 )

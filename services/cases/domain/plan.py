@@ -51,7 +51,6 @@ from services.cases.domain.repertoire import PERSON
 from services.cases.domain.ruling import OBSERVE_DEADLINE, Ruling, needs_customer
 from services.cases.domain.who import Who, customers_person, sealed_evidence
 
-
 MAX_PLANS = 50
 """Most plans that one case can have had."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from contracts.events.assets import FindingValidationWithdrawn
-from contracts.events.base import Recorded
+from contracts.events.base import Event, Recorded
 from contracts.events.detections import CustomerReportValidationWithdrawn, DetectionValidationWithdrawn
 from contracts.events.subjects import SubjectKind
 from infra.read_database.policies import Origin, Policy
@@ -14,11 +14,16 @@ from services.cases.projections import SUBJECT_CASES
 from services.cases.projections.subject_cases import key_of
 
 
+_WITHDRAWN: tuple[type[Event], ...] = (
+    DetectionValidationWithdrawn,
+    FindingValidationWithdrawn,
+    CustomerReportValidationWithdrawn,
+)
+
+
 class CancelActionsWhenValidationWithdrawn(Policy):
     ID = "cancel_actions_when_validation_withdrawn"
-    TOPICS = frozenset(
-        {DetectionValidationWithdrawn, FindingValidationWithdrawn, CustomerReportValidationWithdrawn}
-    )
+    TOPICS = frozenset(_WITHDRAWN)
 
     def __init__(self, application: CasesApplication, reader: Reader) -> None:
         self._application, self._reader = application, reader

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from contracts.events.base import Recorded
 from contracts.events.assets import FindingValidated
+from contracts.events.base import Recorded
 from contracts.events.subjects import CALLS_FOR_RESPONSE, SubjectKind
 from contracts.labels import Label
 from infra.read_database.policies import Origin, Policy

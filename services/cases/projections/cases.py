@@ -191,7 +191,7 @@ def _closing(event: CaseClosed, stamp: Stamp) -> dict[str, object]:
 def _plan_after(plan: PlanRow | None, recorded: Recorded[Any]) -> PlanRow | None:
     event = recorded.event
     if isinstance(event, PlanDecided):
-        return _decided(event, Stamp.of(recorded))
+        return plan_row(event, Stamp.of(recorded))
     if plan is None:
         return None
     match event:
@@ -212,7 +212,8 @@ def _plan_after(plan: PlanRow | None, recorded: Recorded[Any]) -> PlanRow | None
             return plan
 
 
-def _decided(event: PlanDecided, stamp: Stamp) -> PlanRow:
+def plan_row(event: PlanDecided, stamp: Stamp) -> PlanRow:
+    """A plan as it begins."""
     return PlanRow(
         plan_id=event.plan_id,
         digest=event.digest,

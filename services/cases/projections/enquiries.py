@@ -52,9 +52,7 @@ class Enquiries(DocumentView[EnquiryRow]):
         if isinstance(event, EnquiryExpired):
             return document.model_copy(update={"status": EnquiryStatus.EXPIRED})
         status = EnquiryStatus.EXPECTED if event.expected else EnquiryStatus.NOT_EXPECTED
-        return document.model_copy(
-            update={"status": status, "answered": Stamp.of(recorded), "comment": event.comment}
-        )
+        return document.model_copy(update={"status": status, "answered": Stamp.of(recorded), "comment": event.comment})
 
     def columns(self, document: EnquiryRow) -> Mapping[str, object]:
         return {

@@ -24,9 +24,7 @@ class SubjectCases(DocumentView[SubjectCasesRow]):
         subject = recorded.event.subject
         return [key_of(subject.kind, subject.id)]
 
-    def fold(
-        self, key: str, document: SubjectCasesRow | None, recorded: Recorded[Any]
-    ) -> SubjectCasesRow | None:
+    def fold(self, key: str, document: SubjectCasesRow | None, recorded: Recorded[Any]) -> SubjectCasesRow | None:
         known = document.case_ids if document else ()
         return SubjectCasesRow(case_ids=tuple(dict.fromkeys((*known, recorded.event.case_id))))
 

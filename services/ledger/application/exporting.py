@@ -10,6 +10,7 @@ from infra.disclosure.labelled import audience_of
 from infra.event_store.feed import Feed
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from infra.event_store.repository import Aggregate
+from infra.keys import KeyStore
 from services.ledger.domain import export
 from services.ledger.domain.commands import ExportLedger
 
@@ -27,13 +28,18 @@ class Exported:
 class Exporting:
     """`ancestors` are the entities above a tenant in its customer tree."""
 
+    keys: KeyStore
     handler: CommandHandler
     feed: Feed
     exporter: Exporter
     ancestors: Callable[[TenantId], tuple[TenantId, ...]]
 
     async def export_ledger(self, call: Call, command: ExportLedger) -> Exported:
-        """A repeated request finds the export that it wrote. Raises RangeRefused, and what exports raise."""
+        """A repeated request finds the export that it wrote.
+
+        Raises RangeRefused, what exports raise, and TenantKeysDestroyed for a closed tenant: of that one there is the
+        export that was made at its closing.
+        """
         export_id = derive_id("export", call.tenant_id, call.request_key)
         summary = await self.exporter.find(call.tenant_id, export_id) or await self._write(call, command, export_id)
 
@@ -45,6 +51,7 @@ class Exporting:
         return Exported(export_id, summary, await self.handler.handle(call, command, work))
 
     async def _write(self, call: Call, command: ExportLedger, export_id: str) -> ExportSummary:
+        await self.keys.search_key(call.tenant_id)
         start, end = export.range_of(command, await self.feed.head(call.tenant_id))
         line = frozenset((call.tenant_id, *self.ancestors(call.tenant_id)))
         return await self.exporter.export(

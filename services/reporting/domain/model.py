@@ -29,6 +29,9 @@ SUMMARY = (
     "needs.open",
 )
 """The figures that a reader sees first."""
+MAX_ROWS = 1_000
+"""Most rows that one section or list of a report shows; further ones are counted, and are in its figures too."""
+MAX_CASES = 200
 
 
 class LedgerNotRead(FailedPrecondition):
@@ -48,7 +51,7 @@ def build(chronicle: Chronicle, earlier: Json | None = None) -> Json:
         _section("needs", needs.figures(make, waiting, since), waiting),
         _section("funnel", funnel.figures(chronicle, make)),
         _section("durations", durations.figures(chronicle, make)),
-        _section("cases", cases.figures(chronicle, make), cases.rows(chronicle, make)),
+        _section("cases", cases.figures(chronicle, make), cases.rows(chronicle, make), MAX_CASES),
         _section("actions", actions.figures(chronicle, make)),
         _section("findings", findings.figures(chronicle, make)),
         _section("verdicts", verdicts.figures(chronicle, make), verdicts.rule_rows(chronicle, make)),
@@ -71,8 +74,9 @@ def build(chronicle: Chronicle, earlier: Json | None = None) -> Json:
         "restates": None,
         "doubtful": make.doubtful,
         "definitions": DEFINITIONS,
-        "sources": make.sources.sets,
     }
+    used = _sources_in(model)
+    model["sources"] = {key: source for key, source in make.sources.sets.items() if key in used}
     if earlier is not None:
         model["restates"] = restated(earlier, model, restates(chronicle))
     return model
@@ -104,8 +108,19 @@ def figures_of(model: Json) -> dict[str, Json]:
     return found
 
 
-def _section(name: str, figures: list[Json], rows: list[Json] | None = None) -> Json:
-    return {"id": name, "figures": figures, "rows": rows or []}
+def _section(name: str, figures: list[Json], rows: list[Json] | None = None, limit: int = MAX_ROWS) -> Json:
+    shown = (rows or [])[:limit]
+    return {"id": name, "figures": figures, "rows": shown, "rows_omitted": len(rows or []) - len(shown)}
+
+
+def _sources_in(value: Any) -> set[str]:
+    """The keys of all sources that something in a model refers to."""
+    if isinstance(value, list):
+        return {key for item in value for key in _sources_in(item)}
+    if not isinstance(value, dict):
+        return set()
+    found = {key for name, item in value.items() if name != "source" for key in _sources_in(item)}
+    return found | {value["source"]} if isinstance(value.get("source"), str) else found
 
 
 def _period(chronicle: Chronicle) -> Json:
@@ -121,6 +136,7 @@ def _period(chronicle: Chronicle) -> Json:
 
 def _limits(chronicle: Chronicle, make: FigureMaker) -> Json:
     """What this report does not claim: assets that nothing watches, and times in which a sensor was not heard."""
+    unwatched, blind = coverage.unwatched(chronicle), coverage.blind_periods(chronicle, make)
     return {
         "unwatched": [
             {
@@ -130,9 +146,11 @@ def _limits(chronicle: Chronicle, make: FigureMaker) -> Json:
                 "value": asset.value,
                 "source": make.sources.add([asset.registered.position]),
             }
-            for asset in coverage.unwatched(chronicle)
+            for asset in unwatched[:MAX_ROWS]
         ],
-        "blind": coverage.blind_periods(chronicle, make),
+        "unwatched_total": len(unwatched),
+        "blind": blind[:MAX_ROWS],
+        "blind_total": len(blind),
         "never_heard_from": [] if chronicle.watch.volumes else ["telemetry"],
         "no_sensor": not chronicle.watch.sensors,
     }
@@ -140,7 +158,7 @@ def _limits(chronicle: Chronicle, make: FigureMaker) -> Json:
 
 def _replies(chronicle: Chronicle, make: FigureMaker) -> list[Json]:
     """Earlier reports and what the customer said of them; both stay on record."""
-    return [
+    replies = [
         {
             "report_id": publication.event.report_id,
             "title": publication.event.title,
@@ -154,3 +172,4 @@ def _replies(chronicle: Chronicle, make: FigureMaker) -> list[Json]:
         for publication in chronicle.publications.by_id.values()
         for reply in publication.replies
     ]
+    return replies[-MAX_ROWS:]

@@ -51,9 +51,7 @@ class Reports(DocumentView[ReportRow]):
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
         return [recorded.event.report_id]
 
-    def fold(
-        self, key: str, document: ReportRow | None, recorded: Recorded[Any]
-    ) -> ReportRow | None:  # The event tells all.
+    def fold(self, key: str, document: ReportRow | None, recorded: Recorded[Any]) -> ReportRow | None:
         match recorded.event:
             case ReportPublished() as event:
                 return ReportRow(published=event, published_at=recorded.recorded_at, position=recorded.position)

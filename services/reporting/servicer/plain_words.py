@@ -58,7 +58,7 @@ def duration_text(milliseconds: int | None) -> str:
         return f"{milliseconds} ms"
     seconds = milliseconds // 1_000
     sizes = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    parts = []
+    parts: list[tuple[int, str]] = []
     for name, size in sizes:
         count, seconds = divmod(seconds, size)
         if count or parts:

@@ -1,5 +1,6 @@
 """ReportingReadService: reports, their renderings, and the way back from a figure to its entries."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -57,7 +58,8 @@ class ReportingReadServicer:
         model = await self._model(published, context)
         fields = islice(sealed_in(model), MAX_OPENED_IN_REPORT)
         opened = await self._opener.open(context.call, fields, purpose="render report", audience=published.audience)
-        return rpc.RenderReportResponse(html=render(model, published.report_id, published.model_sha256, opened))
+        html = await asyncio.to_thread(render, model, published.report_id, published.model_sha256, opened)
+        return rpc.RenderReportResponse(html=html)
 
     async def ListReports(self, request: rpc.ListReportsRequest, context: Context) -> rpc.ListReportsResponse:
         if (request.HasField("at_position") or request.HasField("min_position")) and len(context.tenants) != 1:

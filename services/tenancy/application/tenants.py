@@ -17,7 +17,7 @@ from services.tenancy.domain.commands import (
     StartLeaving,
     SuspendTenant,
 )
-from services.tenancy.domain.errors import CellUnknown
+from services.tenancy.domain.errors import CellUnknown, LedgerElsewhere
 from services.tenancy.domain.tenant import Place, Tenant
 
 
@@ -42,7 +42,12 @@ class TenantLife:
                 unit.require(await unit.load(TENANT, command.parent_tenant_id))
             events = tenant.onboard(loaded.state, ancestors, command, place)
             # Harmless to repeat, as the work is after a conflict.
-            await self._placements.create_tenant(command.new_tenant_id, place.cell)
+            placement = await self._placements.create_tenant(command.new_tenant_id, place.cell)
+            if placement.cell != place.cell:
+                raise LedgerElsewhere(
+                    "An interrupted onboarding left this tenant's ledger on another cell; name that one.",
+                    metadata={"cell": placement.cell},
+                )
             unit.append(loaded, events)
 
         return await self._handler.handle(call.for_tenant(PROVIDER), command, work)

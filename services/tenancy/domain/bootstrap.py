@@ -25,7 +25,7 @@ def provider_of(command: Bootstrap) -> list[Event]:
         TenantOnboarded(
             tenant_id=PROVIDER,
             parent_tenant_id=None,
-            display_name=Sealed.of("The provider", subject=entity_of(PROVIDER)),
+            display_name=Sealed.of(command.provider_name, subject=entity_of(PROVIDER)),
             region=command.region,
             retention_days=RETENTION_DAYS,
             time_zone="UTC",

@@ -103,3 +103,4 @@ class Bootstrap(Command):
     audience: str
     identity: str
     display_name: Private
+    provider_name: Private

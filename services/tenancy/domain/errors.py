@@ -39,6 +39,12 @@ class CellUnknown(InvalidArgument):
     reason = "CELL_UNKNOWN"
 
 
+class LedgerElsewhere(FailedPrecondition):
+    """A ledger for this tenant lies on another cell than the one asked for."""
+
+    reason = "LEDGER_ELSEWHERE"
+
+
 class TimeZoneUnknown(InvalidArgument):
     """Not a time zone of the IANA database."""
 

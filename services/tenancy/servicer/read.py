@@ -13,7 +13,7 @@ from contracts.roles import Role
 from infra.auth.access_log import AccessLog
 from infra.disclosure.opener import Opened, Opener
 from infra.grpc import Context
-from infra.read_database.reader.conditions import Condition, ascending, equal, one_of
+from infra.read_database.reader.conditions import Comparison, Condition, ascending, equal, one_of
 from infra.read_database.reader.queries import Reader
 from services.tenancy.projections import GRANTS, PRINCIPALS, TENANTS
 from services.tenancy.servicer.translation import (
@@ -111,7 +111,7 @@ class TenancyReadServicer:
             page=common_pb2.Page(next_page_token=page.next_token),
         )
 
-    async def GetWhoAmI(self, request: pb.GetWhoAmIRequest, context: Context) -> pb.GetWhoAmIResponse:  # noqa: ARG002  # Every method takes its request; this one is empty.
+    async def GetWhoAmI(self, _request: pb.GetWhoAmIRequest, context: Context) -> pb.GetWhoAmIResponse:
         actor = context.call.actor
         return pb.GetWhoAmIResponse(
             principal_id=actor.id,
@@ -153,4 +153,5 @@ def _visible(column: str, named: Sequence[str], context: Context) -> list[Condit
     """Narrows a list to the tenants of the call. An administrator of the provider who names none sees every one."""
     if not named and Role.ADMIN in context.roles_for(PROVIDER):
         return []
-    return [one_of(column, list(context.tenants))]
+    # Not `one_of`, whose limit is for values that callers bring: these are as many as the caller has grants for.
+    return [Condition(column, Comparison.ONE_OF, list(context.tenants))]

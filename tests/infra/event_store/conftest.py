@@ -17,7 +17,7 @@ from infra.keys import LocalKeyStore
 from infra.runtime.databases import LOGINS
 from infra.runtime.postgres import EmbeddedPostgres
 
-PASSWORDS = {login: "secret" for login in (MIGRATOR, PROJECTOR, *(each.login for each in LOGINS))}
+PASSWORDS = dict.fromkeys((MIGRATOR, PROJECTOR, *(each.login for each in LOGINS)), "secret")
 
 
 @dataclass(frozen=True)

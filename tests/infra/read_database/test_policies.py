@@ -245,6 +245,38 @@ async def test_two_runners_react_to_each_event_once(database: ReadDatabase, ledg
     assert seen == [(tenant_id, position) for tenant_id in tenants for position in range(5)]
 
 
+async def test_a_slow_reaction_holds_up_its_own_tenant_only(
+    database: ReadDatabase, admin: AsyncConnection[Any], ledgers: MemoryLedgers
+) -> None:
+    release, seen = asyncio.Event(), asyncio.Event()
+
+    async def effect(call: Call) -> None:
+        if call.tenant_id == CLINIC:
+            await release.wait()
+        elif call.causation == 1:
+            seen.set()
+
+    ledgers.append(CLINIC, CardPutUp(card="slow"))
+    ledgers.append(RETAILER, CardPutUp(card="a"))
+    policy = Greet(effect)
+    task = asyncio.create_task(runner_of(database, ledgers, policy).run())
+    try:
+        async with asyncio.timeout(10):
+            while RETAILER not in {call.tenant_id for call in policy.calls}:
+                await asyncio.sleep(0.01)
+            ledgers.append(RETAILER, CardPutUp(card="b"))
+            await seen.wait()
+        assert await standing(admin) == (-1, "running"), "the slow one is still under way"
+        release.set()
+        async with asyncio.timeout(10):
+            while await standing(admin) != (0, "running"):
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert [call.causation for call in policy.calls if call.tenant_id == CLINIC] == [0]
+
+
 async def test_a_batch_is_gone_through_to_its_end_however_many_follow(
     database: ReadDatabase, admin: AsyncConnection[Any], ledgers: MemoryLedgers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

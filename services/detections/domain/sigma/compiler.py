@@ -198,7 +198,8 @@ def _keyword(value: Any) -> Expression:
     plain = [part for part in parts if isinstance(part, str)]
     if len(plain) == 1 and all(part is SpecialChars.WILDCARD_MULTI for part in parts if not isinstance(part, str)):
         return Atom(KEYWORDS, Kind.CONTAINS, plain[0], cased)
-    return Atom(KEYWORDS, Kind.PATTERN, f".*{_pattern(parts)}.*", cased)
+    flags = "s" if cased else "is"
+    return Atom(KEYWORDS, Kind.EXPRESSION, _pattern(parts), cased=True, detail=flags)
 
 
 def _parts(value: SigmaString, cased: bool) -> list[str | SpecialChars]:

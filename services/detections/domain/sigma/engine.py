@@ -6,10 +6,11 @@ itself. A rule can only match when one of its anchors (atoms of which at least o
 mask, so only those rules are evaluated, exactly, on the mask.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from services.detections.config import MATCH_MEMORY_VALUES
+from services.detections.config import MATCH_MEMORY_CHARACTERS, MATCH_MEMORY_VALUES
 from services.detections.domain.sigma.compiler import CompiledRule
 from services.detections.domain.sigma.expressions import (
     KEYWORDS,
@@ -83,7 +84,7 @@ class _Plan:
             if fields.get(name) is None:
                 mask |= null
         if self._keywords is not None:
-            mask |= self._keywords.mask("\n".join(as_texts(fields.values())))
+            mask |= self._keywords.evaluate("\n".join(as_texts(fields.values())))
         for atom, bit in self._references:
             if _refers(atom, fields):
                 mask |= bit
@@ -147,9 +148,11 @@ class _FieldTests:
         self.null = 0
         self._exists = 0
         self._exact: dict[str, int] = {}
-        self._folded: list[tuple[Kind, str, int]] = []
+        self._contained: list[tuple[str, int]] = []
+        self._prefixes: list[tuple[str, int]] = []
+        self._suffixes: list[tuple[str, int]] = []
         self._others: list[tuple[Predicate, int]] = []
-        self._memory: dict[str, int] = {}
+        self._memory: dict[str | bytes, int] = {}
 
     def add(self, atom: Atom, bit: int) -> None:
         if atom.kind is Kind.NULL:
@@ -158,8 +161,12 @@ class _FieldTests:
             self._exists |= bit
         elif atom.kind is Kind.EXACT and not atom.cased:
             self._exact[atom.operand] = self._exact.get(atom.operand, 0) | bit
-        elif atom.kind in (Kind.CONTAINS, Kind.PREFIX, Kind.SUFFIX) and not atom.cased:
-            self._folded.append((atom.kind, atom.operand, bit))
+        elif atom.kind is Kind.CONTAINS and not atom.cased:
+            self._contained.append((atom.operand, bit))
+        elif atom.kind is Kind.PREFIX and not atom.cased:
+            self._prefixes.append((atom.operand, bit))
+        elif atom.kind is Kind.SUFFIX and not atom.cased:
+            self._suffixes.append((atom.operand, bit))
         else:
             self._others.append((predicate_of(atom), bit))
 
@@ -176,23 +183,28 @@ class _FieldTests:
         return self._exists | self._remembered(as_text(value))
 
     def _remembered(self, text: str) -> int:
-        known = self._memory.get(text)
+        key = text if len(text) <= MATCH_MEMORY_CHARACTERS else _digest(text)
+        known = self._memory.get(key)
         if known is None:
-            known = self._evaluate(text)
+            known = self.evaluate(text)
             if len(self._memory) >= MATCH_MEMORY_VALUES:
                 # Forgetting everything is simpler than a queue, and costs little at this size.
                 self._memory.clear()
-            self._memory[text] = known
+            self._memory[key] = known
         return known
 
-    def _evaluate(self, text: str) -> int:
+    def evaluate(self, text: str) -> int:
+        """The atoms that are true for a text, without looking into the memory or adding to it."""
         folded = text.lower()
         mask = self._exact.get(folded, 0)
-        for kind, operand, bit in self._folded:
-            if operand in folded and (
-                kind is Kind.CONTAINS
-                or (folded.startswith(operand) if kind is Kind.PREFIX else folded.endswith(operand))
-            ):
+        for operand, bit in self._contained:
+            if operand in folded:
+                mask |= bit
+        for operand, bit in self._prefixes:
+            if folded.startswith(operand):
+                mask |= bit
+        for operand, bit in self._suffixes:
+            if folded.endswith(operand):
                 mask |= bit
         for test, bit in self._others:
             if test(text):
@@ -232,6 +244,10 @@ def as_texts(values: Iterable[Any]) -> Iterable[str]:
             yield from (as_text(member) for member in value)
         elif value is not None:
             yield as_text(value)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _refers(atom: Atom, fields: Fields) -> bool:

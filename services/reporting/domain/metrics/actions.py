@@ -6,9 +6,9 @@ from services.reporting.domain.chronicle.responses import Action
 from services.reporting.domain.figures import FigureMaker, Json
 
 STAGES = {
-    "dispatched": "Dispatched",
-    "acknowledged": "Acknowledged by the receiver",
-    "verified": "Verified by another path",
+    "dispatched": "Actions dispatched",
+    "acknowledged": "Actions acknowledged by the receiver",
+    "verified": "Actions verified by another path",
     "failed": "Verification failed",
     "refused": "Refused by the receiver",
     "lost": "Outcome unknown",

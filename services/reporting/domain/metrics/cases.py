@@ -14,7 +14,7 @@ from services.reporting.domain.metrics.durations import opened_in_period
 
 UNLABELLED = Label.AMBER_STRICT
 """What words without any label count as: for the organisation that the ledger is about, and no further."""
-MAX_MOMENTS = 500
+MAX_MOMENTS = 100
 """Most lines of one case's story in a report; later ones are counted in `timeline_omitted`."""
 
 

@@ -1,0 +1,329 @@
+"""CasesReadService: answers from the read models, with sealed words opened as far as the caller may see."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from tenet.cases.v1 import cases_pb2 as pb
+from tenet.cases.v1 import cases_read_pb2 as rpc
+from tenet.common.v1 import common_pb2 as common
+
+from contracts.errors import InvalidArgument
+from contracts.events.base import Sealed
+from contracts.ids import TenantId
+from contracts.labels import Label
+from infra.disclosure.opener import Opened, Opener
+from infra.grpc import Context
+from infra.read_database.reader.conditions import Condition, Order, ascending, at_most, descending, equal
+from infra.read_database.reader.pages import Document, Page, PageRequest
+from infra.read_database.reader.queries import Reader
+from infra.read_database.views import DocumentView
+from services.cases.application import CasesApplication
+from services.cases.domain.errors import ActionUnknown, CaseUnknown, CharterMissing, CharterVersionUnknown
+from services.cases.projections import (
+    ACTIONS,
+    CASE_TIMELINE,
+    CASES,
+    CHARTERS,
+    ENQUIRIES,
+    NOTICES,
+    PENDING_APPROVALS,
+)
+from services.cases.projections.actions import ActionRow
+from services.cases.projections.case_timeline import TimelineRow
+from services.cases.projections.cases import CaseRow
+from services.cases.projections.charters import THE_CHARTER, CharterRow, VersionRow
+from services.cases.projections.enquiries import EnquiryRow
+from services.cases.projections.notices import NoticeRow
+from services.cases.servicer.shown import (
+    action_message,
+    action_words,
+    case_message,
+    case_words,
+    enquiry_message,
+    enquiry_words,
+    notice_message,
+    notice_words,
+    timeline_messages,
+    timeline_words,
+)
+from services.cases.servicer.shown_plans import pending_message
+from services.cases.servicer.wire import (
+    ACTION_STATUSES,
+    ENQUIRY_STATUSES,
+    NOTICE_STATUSES,
+    PRIORITIES,
+    named,
+    stamp_message,
+    timestamp,
+)
+
+D = TypeVar("D")
+
+MAX_CASE_PAGES = 20
+"""Pages of 500 that one case's actions, notices or timeline are read in; what lies beyond is left out of GetCase."""
+_CASE_PAGE = 500
+
+
+class PositionWithoutTenant(InvalidArgument):
+    """A position belongs to one ledger: a query over several tenants has no use for it."""
+
+    reason = "POSITION_WITHOUT_TENANT"
+
+
+class _Query(Protocol):
+    """What every query of this service has."""
+
+    min_position: int
+    at_position: int
+
+    def HasField(self, name: Any, /) -> bool: ...  # protobuf's own name.
+
+
+class CasesReadServicer:
+    def __init__(
+        self, reader: Reader, application: CasesApplication, opener: Opener, clock: Callable[[], datetime]
+    ) -> None:
+        self._reader, self._application = reader, application
+        self._opener, self._clock = opener, clock
+
+    async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
+        tenant_id, case_id = context.call.tenant_id, request.case_id
+        found = await self._get(CASES, request, case_id, context)
+        if found is None:
+            raise CaseUnknown("There is no such case in this tenant.")
+        mine = [equal("case_id", case_id)]
+        rows = await self._all(CASE_TIMELINE, mine, ascending("position"), request, context)
+        actions = await self._all(ACTIONS, mine, ascending("first_position"), request, context)
+        notices = await self._all(NOTICES, mine, ascending("sent_position"), request, context)
+        enquiries = await self._all(ENQUIRIES, mine, ascending("sent_position"), request, context)
+        words = [*_case_page_words(found.document, rows, actions, notices, enquiries)]
+        opened = await self._opener.open(context.call, words, purpose="show a case")
+        case = case_message(tenant_id, found.document, actions, opened)
+        case.timeline.extend(timeline_messages(found.document, rows, actions, notices, enquiries, opened))
+        return rpc.GetCaseResponse(
+            case=case,
+            sight=common.Sight(view=CASES.NAME, view_version=CASES.VERSION, position=found.position),
+            actions=[action_message(tenant_id, row, opened) for row in actions],
+            notices=[notice_message(tenant_id, row, opened) for row in notices],
+            enquiries=[enquiry_message(tenant_id, row, opened) for row in enquiries],
+        )
+
+    async def ListCases(self, request: rpc.ListCasesRequest, context: Context) -> rpc.ListCasesResponse:
+        where: list[Condition] = []
+        if request.status:
+            where.append(equal("open", request.status == pb.CASE_STATUS_OPEN))
+        if request.HasField("assignee_principal_id"):
+            where.append(equal("assignee", request.assignee_principal_id))
+        if request.priority:
+            where.append(equal("priority", named(PRIORITIES, request.priority).value))
+        order = [ascending("priority"), descending("severity"), ascending("opened_at")]
+        page = await self._page(CASES, where, order, request, request.page, context)
+        opened = await self._opened(page.items, case_words, context, "show cases")
+        cases = [case_message(item.tenant_id, item.document, (), opened[item.tenant_id]) for item in page.items]
+        return rpc.ListCasesResponse(cases=cases, sights=_sights(page), page=_next(page))
+
+    async def ListPendingApprovals(
+        self, request: rpc.ListPendingApprovalsRequest, context: Context
+    ) -> rpc.ListPendingApprovalsResponse:
+        now = self._clock()
+        where = [equal("waiting", True), at_most("sufficient_until", now)]
+        page = await self._page(PENDING_APPROVALS, where, [ascending("priority")], request, request.page, context)
+        pending = [pending_message(item.tenant_id, item.document, now) for item in page.items]
+        return rpc.ListPendingApprovalsResponse(pending=pending, sights=_sights(page), page=_next(page))
+
+    async def GetAction(self, request: rpc.GetActionRequest, context: Context) -> rpc.GetActionResponse:
+        found = await self._get(ACTIONS, request, request.action_id, context)
+        if found is None:
+            raise ActionUnknown("There is no such action in this tenant.")
+        opened = await self._opener.open(context.call, action_words(found.document), purpose="show an action")
+        return rpc.GetActionResponse(
+            action=action_message(found.tenant_id, found.document, opened),
+            sight=common.Sight(view=ACTIONS.NAME, view_version=ACTIONS.VERSION, position=found.position),
+        )
+
+    async def ListActions(self, request: rpc.ListActionsRequest, context: Context) -> rpc.ListActionsResponse:
+        where = _of_case(request)
+        if request.status:
+            where.append(equal("status", named(ACTION_STATUSES, request.status).value))
+        page = await self._page(ACTIONS, where, [descending("first_position")], request, request.page, context)
+        opened = await self._opened(page.items, action_words, context, "show actions")
+        actions = [action_message(item.tenant_id, item.document, opened[item.tenant_id]) for item in page.items]
+        return rpc.ListActionsResponse(actions=actions, sights=_sights(page), page=_next(page))
+
+    async def ListNotices(self, request: rpc.ListNoticesRequest, context: Context) -> rpc.ListNoticesResponse:
+        where = _of_case(request)
+        if request.status:
+            where.append(equal("status", named(NOTICE_STATUSES, request.status).value))
+        page = await self._page(NOTICES, where, [descending("sent_position")], request, request.page, context)
+        opened = await self._opened(page.items, notice_words, context, "show notices")
+        notices = [notice_message(item.tenant_id, item.document, opened[item.tenant_id]) for item in page.items]
+        return rpc.ListNoticesResponse(notices=notices, sights=_sights(page), page=_next(page))
+
+    async def ListEnquiries(self, request: rpc.ListEnquiriesRequest, context: Context) -> rpc.ListEnquiriesResponse:
+        where: list[Condition] = []
+        if request.HasField("detection_id"):
+            where.append(equal("detection_id", request.detection_id))
+        if request.status:
+            where.append(equal("status", named(ENQUIRY_STATUSES, request.status).value))
+        page = await self._page(ENQUIRIES, where, [descending("sent_position")], request, request.page, context)
+        opened = await self._opened(page.items, enquiry_words, context, "show enquiries")
+        shown = [enquiry_message(item.tenant_id, item.document, opened[item.tenant_id]) for item in page.items]
+        return rpc.ListEnquiriesResponse(enquiries=shown, sights=_sights(page), page=_next(page))
+
+    async def GetCharter(self, request: rpc.GetCharterRequest, context: Context) -> rpc.GetCharterResponse:
+        tenant_id = context.call.tenant_id
+        found = await self._get(CHARTERS, request, THE_CHARTER, context)
+        row = found.document if found else CharterRow()
+        inherited = None if row.versions else await self._application.charters.look_up(tenant_id)
+        if not row.versions and inherited is None:
+            raise CharterMissing("No charter was proposed for this tenant.")
+        message = _charter_message(tenant_id, row)
+        if inherited is not None:
+            message.owner_tenant_id, message.charter_id = inherited.owner, inherited.force.charter_id
+            message.version = message.version_in_force = inherited.version.number
+            message.text = await self._application.charters.text_at(inherited.owner, inherited.version.sha256)
+            return message
+        wanted = _wanted(row, request.version)
+        message.version = wanted.version
+        message.text = await self._application.charters.text_at(tenant_id, wanted.sha256)
+        return message
+
+    async def _get(self, view: DocumentView[D], request: _Query, key: str, context: Context) -> Document[D] | None:
+        tenant_id = context.call.tenant_id
+        if request.HasField("min_position"):
+            await self._reader.waited(tenant_id, request.min_position, context.deadline)
+        return await view.get(self._reader, tenant_id, key, at=_at(request), deadline=context.deadline)
+
+    async def _page(
+        self,
+        view: DocumentView[D],
+        where: Sequence[Condition],
+        order: Sequence[Order],
+        request: _Query,
+        page: common.PageRequest,
+        context: Context,
+    ) -> Page[D]:
+        tenants = context.tenants
+        if (request.HasField("min_position") or request.HasField("at_position")) and len(tenants) != 1:
+            raise PositionWithoutTenant("Name one tenant with a position.")
+        if request.HasField("min_position"):
+            await self._reader.waited(tenants[0], request.min_position, context.deadline, view)
+        asked = PageRequest(page.page_size, page.page_token)
+        return await view.list(self._reader, tenants, where, order, asked, at=_at(request), deadline=context.deadline)
+
+    async def _all(
+        self, view: DocumentView[D], where: Sequence[Condition], order: Order, request: _Query, context: Context
+    ) -> list[D]:
+        """Every document of one case, up to the limit."""
+        found: list[D] = []
+        token = ""
+        for _ in range(MAX_CASE_PAGES):
+            page = await view.list(
+                self._reader,
+                [context.call.tenant_id],
+                where,
+                [order],
+                PageRequest(_CASE_PAGE, token),
+                at=_at(request),
+                deadline=context.deadline,
+            )
+            found += [item.document for item in page.items]
+            token = page.next_token
+            if not token:
+                break
+        return found
+
+    async def _opened(
+        self,
+        items: Sequence[Document[D]],
+        words: Callable[[D], Iterable[tuple[Sealed, Label]]],
+        context: Context,
+        purpose: str,
+    ) -> Mapping[TenantId, Opened]:
+        """The words of each tenant's documents, opened under the roles that the caller has there."""
+        by_tenant: dict[TenantId, list[tuple[Sealed, Label]]] = {}
+        for item in items:
+            by_tenant.setdefault(item.tenant_id, []).extend(words(item.document))
+        return {
+            tenant_id: await self._opener.open(context.call_for(tenant_id), sealed, purpose=purpose)
+            for tenant_id, sealed in by_tenant.items()
+        }
+
+
+def _case_page_words(
+    case: CaseRow,
+    rows: Sequence[TimelineRow],
+    actions: Sequence[ActionRow],
+    notices: Sequence[NoticeRow],
+    enquiries: Sequence[EnquiryRow],
+) -> Iterable[tuple[Sealed, Label]]:
+    yield from case_words(case)
+    yield from timeline_words(case, rows)
+    for action in actions:
+        yield from action_words(action)
+    for notice in notices:
+        yield from notice_words(notice)
+    for enquiry in enquiries:
+        yield from enquiry_words(enquiry)
+
+
+def _charter_message(tenant_id: TenantId, row: CharterRow) -> rpc.GetCharterResponse:
+    return rpc.GetCharterResponse(
+        charter_id=row.charter_id,
+        owner_tenant_id=tenant_id,
+        version_in_force=row.in_force.version if row.in_force else 0,
+        versions=[
+            pb.CharterVersion(
+                version=each.version,
+                digest=each.digest,
+                sha256=each.sha256,
+                lines=each.lines,
+                proposed=stamp_message(each.proposed),
+                approved=stamp_message(each.approved),
+            )
+            for each in row.versions
+        ],
+        preauthorisations=[
+            pb.Preauthorisation(
+                preauthorisation_id=each.signature.preauthorisation_id,
+                actions=each.signature.actions,
+                groups=each.signature.groups,
+                charter_digest=each.signature.charter_digest,
+                expires_at=timestamp(each.signature.expires_at),
+                signed=stamp_message(each.signed),
+                revoked=stamp_message(each.revoked),
+            )
+            for each in row.preauthorisations
+        ],
+    )
+
+
+def _wanted(row: CharterRow, number: int) -> VersionRow:
+    """The version asked for; without a number the one in force, else the latest proposal."""
+    if number == 0:
+        return row.in_force or row.versions[-1]
+    for version in row.versions:
+        if version.version == number:
+            return version
+    raise CharterVersionUnknown("There is no such version of the charter.")
+
+
+def _at(request: _Query) -> int | None:
+    return request.at_position if request.HasField("at_position") else None
+
+
+def _of_case(request: rpc.ListActionsRequest | rpc.ListNoticesRequest) -> list[Condition]:
+    return [equal("case_id", request.case_id)] if request.HasField("case_id") else []
+
+
+def _sights(page: Page[Any]) -> dict[str, common.Sight]:
+    return {
+        tenant_id: common.Sight(view=page.view, view_version=page.version, position=position)
+        for tenant_id, position in page.positions.items()
+        if position >= 0
+    }
+
+
+def _next(page: Page[Any]) -> common.Page:
+    return common.Page(next_page_token=page.next_token)

@@ -1,0 +1,479 @@
+"""The cases service over a ledger in memory: the real application, policies, views and timers, without a database.
+
+The ledger keeps what the real one promises and these tests rest on: streams with versions, preconditions that are
+checked in the append, a decision made anew after a conflict, and one effect for one request.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from contracts.calls import Actor, AuthenticatedBy, Authentication, Call
+from contracts.commands import Command
+from contracts.errors import TenetError
+from contracts.events.assets import (
+    AssetClass,
+    AssetKind,
+    AssetRegistered,
+    FindingKind,
+    FindingReported,
+    FindingValidated,
+)
+from contracts.events.base import Envelope, Event, Recorded, Sealed
+from contracts.events.detections import (
+    DetectionClaimed,
+    DetectionRaised,
+    DetectionValidated,
+    DetectionValidationWithdrawn,
+    RuleRef,
+)
+from contracts.events.subjects import SubjectKind, Verdict
+from contracts.ids import PROVIDER, TenantId, derive_id, stream_name
+from contracts.labels import Label
+from contracts.roles import Role
+from infra.event_store.handler import Committed, Unit
+from infra.event_store.repository import Aggregate, Loaded
+from infra.object_store import ObjectRef
+from infra.read_database.policies import Origin, Policy
+from infra.read_database.reader.pages import Document
+from services.cases.application import CasesApplication
+from services.cases.application.acting import Acting
+from services.cases.application.case_work import CaseWork
+from services.cases.application.charters import Charters
+from services.cases.application.conversing import Conversing
+from services.cases.application.delivery import Delivery
+from services.cases.application.permitting import Permitting
+from services.cases.application.planning import Planning
+from services.cases.connectors.port import Acknowledged, NotSeen, Order, Refused, Unknown
+from services.cases.connectors.registry import Connectors
+from services.cases.connectors.rehearsal import Rehearsal
+from services.cases.domain import commands as ask
+from services.cases.domain.repertoire import deed_of
+from services.cases.policies.act_when_time_comes import Timers
+from services.cases.policies.cancel_actions_when_validation_withdrawn import CancelActionsWhenValidationWithdrawn
+from services.cases.projections import VIEWS
+from services.cases.wiring import _policies
+from tests.services.cases.charters import principal, text_of
+
+TENANT = TenantId("clinic")
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class Receiver:
+    """A connector with state of its own that can be told how to behave."""
+
+    rehearsal = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state: dict[str, dict[str, str]] = {}
+        self.taken: dict[str, Acknowledged | Refused] = {}
+        self.effects: list[str] = []
+        self.behaviour = "obey"
+        self.up = True
+
+    async def healthy(self) -> bool:
+        return self.up
+
+    async def find(self, order: Order) -> Acknowledged | Refused | NotSeen | Unknown:
+        if self.behaviour == "silent":
+            return Unknown("NO_ANSWER")
+        return self.taken.get(order.action_id) or NotSeen()
+
+    async def send(self, order: Order) -> Acknowledged | Refused | Unknown:
+        if self.behaviour == "refuse":
+            return Refused("403", "no")
+        if order.action_id in self.taken:
+            return self.taken[order.action_id]
+        if self.behaviour != "lie":
+            deed = deed_of(order.action, order.argument)
+            assert deed is not None
+            self.state.setdefault(order.target, {})[deed.effect[0]] = deed.effect[1]
+            self.effects.append(order.action_id)
+        self.taken[order.action_id] = Acknowledged("receipt")
+        return Unknown("NO_ANSWER") if self.behaviour == "hang_after" else self.taken[order.action_id]
+
+    async def read_back(self, target: str) -> dict[str, str] | Unknown:
+        return self.state.get(target, {})
+
+    async def close(self) -> None:
+        return None
+
+
+class Objects:
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    async def put(self, tenant_id: TenantId, data: bytes) -> ObjectRef:
+        sha256 = derive_id("sha", data.decode())
+        self.kept[sha256] = data
+        return ObjectRef(sha256, len(data))
+
+    async def get(self, tenant_id: TenantId, sha256: str) -> bytes:
+        return self.kept[sha256]
+
+
+class PlainOpenings:
+    """Values are never sealed in this ledger: their plaintext is still in them."""
+
+    async def open(self, tenant_id: TenantId, references: Sequence[Sealed]) -> dict[Sealed, str]:
+        return {reference: reference.plaintext or "" for reference in references}
+
+
+@dataclass
+class MemoryLedger:
+    """Implements what the application uses of CommandHandler and Repository, for one tenant."""
+
+    clock: Callable[[], datetime]
+    entries: list[Recorded[Any]] = field(default_factory=list)
+    requests: dict[str, Committed] = field(default_factory=dict)
+    before_append: list[Callable[[], None]] = field(default_factory=list)
+    """Run once each, between a decision and its append: what others do meanwhile."""
+    conflicts: int = 0
+
+    async def load(
+        self, tenant_id: TenantId, aggregate: Aggregate[Any], identifier: str, *, at: int | None = None
+    ) -> Loaded[Any]:
+        stream = stream_name(aggregate.category, identifier)
+        state, version, last = aggregate.initial(), 0, -1
+        for entry in self.entries:
+            if entry.envelope.stream == stream and entry.envelope.tenant_id == tenant_id:
+                state, version, last = aggregate.evolve(state, entry), version + 1, entry.position
+        return Loaded(stream, state, version, last, aggregate)
+
+    async def handle(self, call: Call, command: Command, work: Callable[[Unit], Awaitable[None]]) -> Committed:
+        if call.request_key in self.requests:
+            return self.requests[call.request_key]
+        for _ in range(5):
+            unit = Unit(call.tenant_id, self)  # type: ignore[arg-type]  # it has the one method that a unit uses
+            await work(unit)
+            if self.before_append:
+                self.before_append.pop(0)()
+            wanted = {**unit.required}
+            for draft in unit.drafts:
+                wanted.setdefault(draft.stream, draft.version - 1)
+            if unit.drafts and any(self.version(stream) != version for stream, version in wanted.items()):
+                self.conflicts += 1
+                continue
+            recorded = [self.record(draft.event, draft.stream, call) for draft in unit.drafts]
+            done = Committed(call.tenant_id, recorded, len(self.entries) - 1)
+            if recorded:
+                self.requests[call.request_key] = done
+            return done
+        raise AssertionError("five conflicts in a row")
+
+    def version(self, stream: str) -> int:
+        return sum(1 for entry in self.entries if entry.envelope.stream == stream)
+
+    def record(self, event: Event, stream: str, call: Call) -> Recorded[Any]:
+        envelope = Envelope(
+            derive_id("event", len(self.entries)),
+            call.tenant_id,
+            stream,  # type: ignore[arg-type]  # made by stream_name
+            self.version(stream) + 1,
+            event.TOPIC,
+            event.VERSION,
+            call.now,
+            call.actor,
+            None,
+            "",
+            None,
+            "",
+            (),
+            None,
+            None,
+        )
+        recorded = Recorded(len(self.entries), self.clock(), envelope, event)
+        self.entries.append(recorded)
+        return recorded
+
+
+@dataclass
+class MemoryReader:
+    """Folds a view over the whole ledger whenever it is asked."""
+
+    ledger: MemoryLedger
+
+    async def waited(self, *_: object) -> None:
+        return None
+
+    async def get(self, view: Any, tenant_id: TenantId, key: str, **_: object) -> Document[Any] | None:
+        document = self.fold(view).get(key)
+        last = len(self.ledger.entries) - 1
+        return Document(tenant_id, key, document, last, last) if document is not None else None
+
+    def fold(self, view: Any) -> dict[str, Any]:
+        documents: dict[str, Any] = {}
+        for entry in self.ledger.entries:
+            if entry.event.TOPIC not in view.topic_names:
+                continue
+            for key in view.keys(entry):
+                document = view.fold(key, documents.get(key), entry)
+                documents.pop(key, None)
+                if document is not None:
+                    view.columns(document)
+                    view.encode(document)
+                    documents[key] = document
+        return documents
+
+
+class World:
+    """One tenant with people, assets, detections, receivers and a clock that only moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.ledger = MemoryLedger(lambda: self.now)
+        self.reader = MemoryReader(self.ledger)
+        self.edr, self.idp = Receiver("edr"), Receiver("idp")
+        self.connectors = Connectors({"edr": self.edr, "idp": self.idp, "rehearsal": Rehearsal("rehearsal")})
+        self.objects = Objects()
+        self.app = self._application()
+        self.reacted = 0
+        self.fired: set[tuple[object, ...]] = set()
+        self.refused: list[str] = []
+        self._requests = 0
+
+    def _application(self) -> CasesApplication:
+        ledger: Any = self.ledger
+        charters = Charters(ledger, self.objects, lambda _tenant: None)  # type: ignore[arg-type]  # what is used of it
+        return CasesApplication(
+            charters,
+            CaseWork(ledger, charters),
+            Planning(ledger, charters),
+            Acting(ledger, ledger, charters, self.connectors, lambda: self.now),
+            Delivery(PlainOpenings(), self.connectors),  # type: ignore[arg-type]  # what is used of it
+            Conversing(ledger, charters),
+            Permitting(ledger, charters, self.objects, self.connectors),  # type: ignore[arg-type]  # what is used of it
+        )
+
+    # People and calls.
+
+    def call(self, name: str = "analyst", *, acr: str = "", home: str | None = None) -> Call:
+        self._requests += 1
+        organisation = home or (PROVIDER if name in ("analyst", "lead") else TENANT)
+        actor = Actor(principal(name), AuthenticatedBy.OIDC, TenantId(organisation))
+        authentication = Authentication(acr, ("pwd",), self.now)
+        return Call(
+            TENANT,
+            actor,
+            "test",
+            f"request-{self._requests:06}",
+            self.now,
+            authentication=authentication,
+            roles=frozenset({Role.ANALYST}),
+        )
+
+    def make(self, command: type[Command], call: Call, **fields: Any) -> Any:
+        return command(tenant_id=call.tenant_id, request_id=call.request_id, **fields)
+
+    # What other services record.
+
+    def asset(
+        self,
+        name: str,
+        asset_class: AssetClass,
+        *,
+        kind: AssetKind = AssetKind.SERVER,
+        group: str = "all",
+        value: int = 3,
+    ) -> str:
+        asset_id = derive_id("asset", name)
+        event = AssetRegistered(
+            asset_id=asset_id,
+            kind=kind,
+            asset_class=asset_class,
+            value=value,
+            group=group,
+            name=Sealed.of(name, subject=asset_id),
+            addresses=(),
+            owner=None,
+            business_context=None,
+            name_index="",
+            address_indexes=(),
+            external_id=name,
+        )
+        self.ledger.record(event, stream_name("asset", asset_id), self.call())
+        return asset_id
+
+    def detection(
+        self, *assets: str, techniques: tuple[str, ...] = ("T1486",), severity: int = 5, name: str = "d"
+    ) -> str:
+        detection_id = derive_id("detection", name)
+        rule = RuleRef(rule_id="r", title="Something bad", sha256="", pack_sha256="", level="high")
+        event = DetectionRaised(
+            detection_id=detection_id,
+            rule=rule,
+            source="test",
+            severity_id=severity,
+            techniques=techniques,
+            asset_ids=assets,
+            sensor_id="sensor",
+            group_key="",
+            first_seen_at=self.now,
+            last_seen_at=self.now,
+            count=1,
+            asset_value=3,
+            headline=Sealed.of("x", subject=detection_id),
+            observables=(),
+            evidence=(),
+            label=Label.AMBER,
+        )
+        self.ledger.record(event, stream_name("detection", detection_id), self.call())
+        return detection_id
+
+    def claim(self, detection_id: str) -> None:
+        event = DetectionClaimed(detection_id=detection_id, principal_id=principal("analyst"))
+        self.ledger.record(event, stream_name("detection", detection_id), self.call())
+
+    def validate(self, detection_id: str, verdict: Verdict = Verdict.MALICIOUS) -> int:
+        event = DetectionValidated(
+            detection_id=detection_id,
+            verdict=verdict,
+            confidence_percent=80,
+            rationale=Sealed.of("x", subject=detection_id),
+            evidence=(),
+            seen=(),
+            duplicate_of=None,
+        )
+        return self.ledger.record(event, stream_name("detection", detection_id), self.call()).position
+
+    def withdraw(self, detection_id: str, position: int = 0) -> None:
+        event = DetectionValidationWithdrawn(
+            detection_id=detection_id, validation_position=position, reason=Sealed.of("x", subject=detection_id)
+        )
+        self.ledger.record(event, stream_name("detection", detection_id), self.call())
+
+    def finding(self, *assets: str, kind: FindingKind = FindingKind.EXPOSURE, severity: int = 5) -> str:
+        finding_id = derive_id("finding", "f")
+        event = FindingReported(
+            finding_id=finding_id,
+            kind=kind,
+            asset_ids=assets,
+            title="A weakness",
+            vulnerability_id="CVE-2026-0001",
+            severity_id=severity,
+            exposure=None,
+            likelihood_millionths=None,
+            known_exploited=None,
+            detail=Sealed.of("x", subject=finding_id),
+            label=Label.AMBER,
+            source="scanner",
+        )
+        stream = stream_name("finding", finding_id)
+        self.ledger.record(event, stream, self.call())
+        validated = FindingValidated(
+            finding_id=finding_id,
+            verdict=Verdict.CONFIRMED_EXPOSURE,
+            confidence_percent=90,
+            rationale=Sealed.of("x", subject=finding_id),
+            evidence=(),
+            seen=(),
+        )
+        self.ledger.record(validated, stream, self.call())
+        return finding_id
+
+    # What people ask of the service.
+
+    async def charter(self, name: str = "clinic", text: str | None = None, **times: str) -> str:
+        proposing = self.call()
+        proposal = self.make(ask.ProposeCharter, proposing, text=text or text_of(name, **times))
+        proposed = (await self.app.permitting.propose_charter(proposing, proposal)).recorded[0].event
+        approving = self.call("approver-one")
+        approval = self.make(
+            ask.ApproveCharter, approving, charter_version=proposed.charter_version, digest=proposed.digest
+        )
+        await self.app.permitting.approve_charter(approving, approval)
+        return str(proposed.digest)
+
+    async def preauthorise(self, digest: str, actions: Sequence[str], groups: Sequence[str], *, days: int = 30) -> str:
+        call = self.call("approver-one")
+        command = self.make(
+            ask.SignPreauthorisation,
+            call,
+            actions=tuple(actions),
+            groups=tuple(groups),
+            charter_digest=digest,
+            expires_at=self.now + timedelta(days=days),
+        )
+        done = await self.app.permitting.sign_preauthorisation(call, command)
+        return str(done.recorded[0].event.preauthorisation_id)
+
+    async def open(self, subject_id: str, kind: SubjectKind = SubjectKind.DETECTION) -> str:
+        call = self.call()
+        command = self.make(
+            ask.OpenCase, call, subject_kind=kind, subject_id=subject_id, title="Case", label=Label.AMBER
+        )
+        return str((await self.app.case_work.open_case(call, command)).recorded[0].event.case_id)
+
+    async def decide(self, case_id: str, **fields: Any) -> Any:
+        call = self.call()
+        command = self.make(ask.DecidePlan, call, case_id=case_id, **fields)
+        return (await self.app.planning.decide_plan(call, command)).recorded[0].event
+
+    async def approve(self, plan: Any, name: str = "approver-one", *, digest: str = "", **call: Any) -> Any:
+        calling = self.call(name, **call)
+        command = self.make(
+            ask.ApprovePlan, calling, case_id=plan.case_id, plan_id=plan.plan_id, digest=digest or plan.digest
+        )
+        return (await self.app.planning.approve_plan(calling, command)).recorded[0]
+
+    async def dispatch(self, plan: Any, step_id: str, attempt: int = 1) -> Any:
+        call = self.call()
+        command = self.make(
+            ask.DispatchAction, call, case_id=plan.case_id, plan_id=plan.plan_id, step_id=step_id, attempt=attempt
+        )
+        return (await self.app.acting.dispatch_action(call, command)).recorded[0].event
+
+    async def complete(self, plan: Any, step_id: str) -> Any:
+        call = self.call()
+        command = self.make(
+            ask.CompleteStep, call, case_id=plan.case_id, plan_id=plan.plan_id, step_id=step_id, result="done"
+        )
+        return await self.app.planning.complete_step(call, command)
+
+    # What happens by itself.
+
+    async def settle(self) -> None:
+        """Lets policies react and due timers fire until nothing is left to do."""
+        for _ in range(200):
+            if self.reacted < len(self.ledger.entries):
+                entry = self.ledger.entries[self.reacted]
+                self.reacted += 1
+                await self._react(entry)
+            elif not await self._fire():
+                return
+        raise AssertionError("the world does not come to rest")
+
+    async def _react(self, entry: Recorded[Any]) -> None:
+        cancelling = CancelActionsWhenValidationWithdrawn(self.app, self.reader)  # type: ignore[arg-type]  # as above
+        policies: list[Policy] = [*_policies(self.app), cancelling]
+        for policy in policies:
+            if type(entry.event) in policy.TOPICS:
+                await self._tolerantly(policy.react(entry, Origin(policy.ID, entry, lambda: self.now)))
+
+    async def _fire(self) -> bool:
+        handlers, fired = Timers(self.app).handlers(), False
+        for view in VIEWS:
+            for key, document in self.reader.fold(view).items():
+                for due in view.timers(key, document):
+                    identity = (view.NAME, key, due.kind, due.name, due.at)
+                    if due.at <= self.now and identity not in self.fired:
+                        self.fired.add(identity)
+                        actor = Actor(f"timer:{due.kind}", AuthenticatedBy.SERVICE, PROVIDER)
+                        call = Call(TENANT, actor, "timer", derive_id("request", *map(str, identity)), self.now)
+                        await self._tolerantly(handlers[due.kind](call, due.payload))
+                        fired = True
+        return fired
+
+    async def _tolerantly(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except TenetError as error:
+            self.refused.append(error.reason)
+
+    def events(self, *kinds: type[Event]) -> list[Any]:
+        return [entry.event for entry in self.ledger.entries if isinstance(entry.event, kinds)]
+
+    def names(self) -> list[str]:
+        return [type(entry.event).__name__ for entry in self.ledger.entries]

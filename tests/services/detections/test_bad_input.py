@@ -1,0 +1,190 @@
+"""Broken telemetry is put aside with its reason and counted; its neighbours are read; memory stays bounded."""
+
+import base64
+import gzip
+import io
+import json
+import tracemalloc
+import zipfile
+from datetime import UTC, datetime
+
+import pytest
+
+from services.detections.config import MAX_NESTING, MAX_RECORD_BYTES
+from services.detections.domain.formats.clocks import believable
+from services.detections.domain.formats.pieces import cut_lines, cut_values
+from services.detections.domain.formats.reading import BatchReading, Format
+from services.detections.domain.formats.records import Record
+from tests.services.detections.records import harmless, lines
+
+GOOD = lines(harmless("A", 1)).rstrip(b"\n")
+ALSO_GOOD = lines(harmless("A", 2)).rstrip(b"\n")
+
+
+def read(content: bytes, stated: Format = Format.AUTOMATIC) -> tuple[list[Record], BatchReading]:
+    reading = BatchReading(content, stated)
+    return list(reading.records()), reading
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (b'{"EventID": 1, "Channel": "Security", "Caf\xe9": 1}', "NOT_UTF8"),
+        (b'{"EventID": 1, "Channel": ', "NOT_JSON"),
+        (b"<134>Oct 11 22:14:15 host su: failed", "NOT_JSON"),
+        (b'{"EventID": NaN, "Channel": "Security"}', "NOT_JSON"),
+        (b'"just text"', "NOT_AN_OBJECT"),
+        (b'{"hello": "world"}', "FORMAT_UNKNOWN"),
+        (b'{"Event": {"System": {"Channel": "Security"}}}', "FIELDS_MISSING"),
+        (b'{"EventID": 1, "Channel": "Security", "Text": "\\ud800 alone"}', "INVALID_UNICODE"),
+        (b'{"EventID": 1, "Channel": "Security", "Deep": ' + b"[" * 100 + b"]" * 100 + b"}", "NESTED_TOO_DEEPLY"),
+        (b'{"EventID": 1, "Channel": "Security", "Deep": ' + b"[" * 5000 + b"]" * 5000 + b"}", "NESTED_TOO_DEEPLY"),
+        (
+            b'{"EventID": 1, "Channel": "Security", ' + b",".join(b'"f%d": 1' % i for i in range(3000)) + b"}",
+            "TOO_MANY_FIELDS",
+        ),
+        (b'{"EventID": 1, "Channel": "Security", "Long": "' + b"x" * MAX_RECORD_BYTES + b'"}', "RECORD_TOO_LONG"),
+    ],
+)
+def test_a_broken_record_is_put_aside_with_its_reason_and_its_neighbours_are_kept(broken: bytes, reason: str) -> None:
+    records, reading = read(b"\n".join((GOOD, broken, ALSO_GOOD)))
+    assert [record.offset for record in records] == [0, 2]
+    assert dict(reading.put_aside) == {reason: 1}
+    assert reading.total == 3
+    sample = json.loads(reading.samples())
+    assert (sample["offset"], sample["reason"]) == (1, reason)
+    assert broken.startswith(base64.b64decode(sample["head"]))
+
+
+def test_nesting_up_to_the_limit_is_read() -> None:
+    # The record itself is one level, so the list may have one less than the limit.
+    levels = MAX_NESTING - 1
+    records, _ = read(b'{"EventID": 1, "Channel": "Security", "Deep": ' + b"[" * levels + b"]" * levels + b"}")
+    assert len(records) == 1
+
+
+def test_text_in_the_wrong_encoding_is_counted_line_by_line() -> None:
+    records, reading = read((GOOD + b"\n" + ALSO_GOOD).decode().encode("utf-16"))
+    assert not records
+    assert sum(reading.put_aside.values()) == reading.total > 0
+
+
+def test_a_line_of_a_hundred_megabytes_is_skipped_in_bounded_memory() -> None:
+    def chunks() -> object:
+        yield GOOD + b'\n{"Long": "'
+        for _ in range(1600):
+            yield b"x" * 65536
+        yield b'"}\n' + ALSO_GOOD + b"\n"
+
+    tracemalloc.start()
+    pieces = list(cut_lines(chunks()))  # type: ignore[arg-type]  # a generator of bytes
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [piece.reason for piece in pieces] == [None, "RECORD_TOO_LONG", None]
+    assert pieces[2].data == ALSO_GOOD
+    assert peak < 4 * MAX_RECORD_BYTES
+
+
+def test_an_endless_value_within_an_array_is_skipped_in_bounded_memory() -> None:
+    def chunks() -> object:
+        yield b"[" + GOOD + b', {"Long": "'
+        for _ in range(400):
+            yield b"}{][\\\\" * 10_000
+        yield b'"}, ' + ALSO_GOOD + b"]"
+
+    tracemalloc.start()
+    pieces = list(cut_values(chunks()))  # type: ignore[arg-type]  # a generator of bytes
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [piece.reason for piece in pieces] == [None, "RECORD_TOO_LONG", None]
+    assert pieces[2].data == ALSO_GOOD
+    assert peak < 4 * MAX_RECORD_BYTES
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+def test_where_a_stream_is_cut_into_chunks_does_not_matter(size: int) -> None:
+    text = json.dumps([harmless("A", 1), {"EventID": 2, "Channel": 'quote " and \\ {[', "x": [1, {"y": "}"}]}]).encode()
+    pieces = list(cut_values(text[start : start + size] for start in range(0, len(text), size)))
+    assert [json.loads(piece.data) for piece in pieces] == json.loads(text)
+    by_line = GOOD + b"\r\n\n" + ALSO_GOOD
+    cut = list(cut_lines(by_line[start : start + size] for start in range(0, len(by_line), size)))
+    assert [piece.data for piece in cut] == [GOOD, ALSO_GOOD]
+
+
+def test_a_truncated_gzip_keeps_what_came_before_the_break() -> None:
+    content = lines(*(harmless("A", number) for number in range(3000)))
+    records, reading = read(gzip.compress(content)[:-2000])
+    assert 0 < len(records) < 3000
+    assert reading.put_aside["ARCHIVE_TRUNCATED"] == 1
+
+
+def test_a_truncated_zip_is_put_aside() -> None:
+    records, reading = read(zipped({"a.jsonl": GOOD})[:-10])
+    assert not records
+    assert dict(reading.put_aside) == {"ARCHIVE_TRUNCATED": 1}
+
+
+def test_a_member_of_a_zip_that_is_corrupt_does_not_lose_the_next_one() -> None:
+    archive = bytearray(zipped({"a.jsonl": GOOD * 1, "b.jsonl": ALSO_GOOD}, zipfile.ZIP_STORED))
+    archive[archive.index(b"notepad")] ^= 0xFF
+    records, reading = read(bytes(archive))
+    assert [record.fields["EventID"] for record in records][-1] == "1"
+    assert reading.put_aside["ARCHIVE_CORRUPT"] == 1
+
+
+def test_a_zip_bomb_is_stopped_at_the_limit() -> None:
+    bomb = zipped({"bomb.jsonl": b"0" * (200 * 1024 * 1024)})
+    assert len(bomb) < 1024 * 1024
+    tracemalloc.start()
+    records, reading = read(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert not records
+    assert reading.put_aside["ARCHIVE_TOO_LARGE"] == 1
+    assert peak < 16 * 1024 * 1024
+
+
+def test_a_gzip_bomb_is_stopped_at_the_limit() -> None:
+    records, reading = read(gzip.compress(b"0" * (200 * 1024 * 1024)))
+    assert not records
+    assert reading.put_aside["ARCHIVE_TOO_LARGE"] == 1
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd.json", "/etc/shadow.json", "C:\\windows\\x.json", "a/../../b.json"])
+def test_a_member_whose_name_leads_out_of_the_archive_is_put_aside(name: str) -> None:
+    records, reading = read(zipped({name: GOOD, "fine.json": ALSO_GOOD}))
+    assert len(records) == 1
+    assert dict(reading.put_aside) == {"ARCHIVE_NAME_UNSAFE": 1}
+
+
+def test_an_archive_within_an_archive_is_put_aside_and_a_licence_is_no_telemetry() -> None:
+    inner = zipped({"a.json": GOOD})
+    records, reading = read(zipped({"inner.zip": inner, "LICENSE": b"text", "fine.json": ALSO_GOOD}))
+    assert len(records) == 1
+    assert dict(reading.put_aside) == {"ARCHIVE_NESTED": 1}
+
+
+def test_several_gzip_members_are_one_file() -> None:
+    records, reading = read(gzip.compress(GOOD + b"\n") + gzip.compress(ALSO_GOOD))
+    assert len(records) == 2
+    assert not reading.put_aside
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "2099-06-01T00:00:00Z"])
+def test_a_clock_that_nobody_can_mean_is_not_believed(at: str) -> None:
+    (record,), _ = read(lines(harmless("A", 1, at)))
+    assert record.occurred_at == datetime.fromisoformat(at)
+    assert not believable(record.occurred_at, datetime(2026, 11, 24, tzinfo=UTC))
+
+
+def test_a_record_without_a_readable_clock_is_kept() -> None:
+    (record,), _ = read(lines(harmless("A", 1, "yesterday")))
+    assert record.occurred_at is None
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()

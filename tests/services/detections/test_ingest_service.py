@@ -1,0 +1,290 @@
+"""Telemetry through the public door: taken once, judged, grouped, and durable when it is acknowledged."""
+
+import asyncio
+import secrets
+from typing import Any
+
+import pytest
+from tenet.common.v1 import common_pb2 as common
+from tenet.detections.v1 import detections_pb2 as pb
+from tenet.detections.v1 import detections_read_pb2 as read_pb
+from tenet.detections.v1 import detections_write_pb2 as write_pb
+from tenet.detections.v1 import telemetry_ingest_pb2 as ingest_pb
+from tenet.detections.v1 import telemetry_ingest_pb2_grpc
+
+from contracts.errors import StoreUnavailable
+from contracts.events.base import Event
+from contracts.events.detections import DetectionRaised, DetectionRepeated, TelemetryReceived
+from contracts.ids import TenantId
+from infra.grpc import Client, RemoteError
+from services.detections.application import ingest as ingest_module
+from services.detections.application.record_window import RecordWindow
+from tests.fixtures.platform import request_id
+from tests.services.detections.conftest import ROLE, Service, batch_request, reads, writes
+from tests.services.detections.records import harmless, lines, ransom_note, remote_desktop, shadow_copies_deleted
+
+
+async def events_of(service: Service, tenant_id: str) -> list[Event]:
+    return [recorded.event for recorded in await service.foundation.ledger.feed.read(TenantId(tenant_id), 0, 10_000)]
+
+
+async def queue(client: Client, tenant_id: str, position: int) -> list[pb.TriageItem]:
+    answer = await client.call(
+        reads(client).ListTriageQueue,
+        read_pb.ListTriageQueueRequest(tenant_ids=[tenant_id], min_position=position),
+    )
+    return list(answer.items)
+
+
+async def test_a_batch_is_acknowledged_with_its_detections_in_one_append(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    content = lines(
+        harmless("WARD-3", 1),
+        shadow_copies_deleted("WARD-3", 2),
+        shadow_copies_deleted("WARD-3", 3),
+        ransom_note("WARD-3", 4),
+    )
+    answer = await with_rules.ingest(sensor, tenant_id, content + b"broken\n", batch_id="b1")
+    receipt = answer.receipt
+    assert (receipt.records, receipt.accepted, receipt.repeated) == (5, 4, 0)
+    assert [(item.reason, item.records) for item in receipt.put_aside] == [("NOT_JSON", 1)]
+    assert (receipt.raised, receipt.joined) == (2, 0)
+    events = await events_of(with_rules, tenant_id)
+    assert [type(event) for event in events] == [TelemetryReceived, DetectionRaised, DetectionRaised]
+    assert await with_rules.foundation.objects.get(TenantId(tenant_id), receipt.sha256) == content + b"broken\n"
+    received = events[0]
+    assert isinstance(received, TelemetryReceived)
+    assert received.put_aside_sha256 is not None
+    assert b"NOT_JSON" in await with_rules.foundation.objects.get(TenantId(tenant_id), received.put_aside_sha256)
+    _, analyst = await with_rules.person(ROLE.ROLE_ANALYST, tenant_id)
+    items = await queue(analyst, tenant_id, answer.position)
+    assert {item.rule_title for item in items} == {"Shadow Copies or Backups Deleted", "Ransom Note Written"}
+    assert {item.count for item in items} == {1, 2}
+    assert all(item.asset_value_missing and item.priority == 15 for item in items)
+    recorded = (await with_rules.foundation.ledger.feed.read(TenantId(tenant_id), 0, 1))[0]
+    assert [fact.kind for fact in recorded.envelope.facts] == ["rule_pack"]
+
+
+async def test_the_same_batch_again_changes_nothing_and_gets_the_same_receipt(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    content = lines(shadow_copies_deleted("A", 1))
+    first = await with_rules.ingest(sensor, tenant_id, content, batch_id="b1")
+    again = await with_rules.ingest(sensor, tenant_id, content, batch_id="b1")
+    assert again == first
+    other_key = await with_rules.sensor(tenant_id)
+    by_other = await with_rules.ingest(other_key, tenant_id, content, batch_id="b1")
+    assert (by_other.receipt.accepted, by_other.receipt.repeated) == (0, 1)
+    assert len(await events_of(with_rules, tenant_id)) == 2
+    with pytest.raises(RemoteError) as refused:
+        await with_rules.ingest(sensor, tenant_id, content + content, batch_id="b1")
+    assert refused.value.reason == "BATCH_ID_REUSED"
+
+
+async def test_a_batch_that_is_cut_anew_counts_only_what_is_new(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    records = [shadow_copies_deleted("A", number) for number in range(6)]
+    await with_rules.ingest(sensor, tenant_id, lines(*records[:4]))
+    answer = await with_rules.ingest(sensor, tenant_id, lines(*records[2:]))
+    assert (answer.receipt.accepted, answer.receipt.repeated) == (2, 2)
+    assert (answer.receipt.raised, answer.receipt.joined) == (0, 1)
+    raised, repeated = [
+        event for event in await events_of(with_rules, tenant_id) if not isinstance(event, TelemetryReceived)
+    ]
+    assert isinstance(raised, DetectionRaised)
+    assert isinstance(repeated, DetectionRepeated)
+    assert (raised.count, repeated.count) == (4, 2)
+    assert raised.detection_id == repeated.detection_id
+
+
+async def test_a_crash_between_append_and_the_record_window_repeats_nothing(
+    with_rules: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+
+    async def crash(*_: Any, **__: Any) -> None:
+        return None
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RecordWindow, "remember", crash)
+        await with_rules.ingest(sensor, tenant_id, lines(harmless("A", 1), harmless("A", 2)))
+    answer = await with_rules.ingest(sensor, tenant_id, lines(harmless("A", 2), harmless("A", 3)))
+    assert (answer.receipt.accepted, answer.receipt.repeated) == (1, 1)
+
+
+async def test_a_batch_whose_append_fails_claims_no_records(
+    with_rules: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    content = lines(shadow_copies_deleted("A", 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest_module.Raising, "append", _unavailable)
+        with pytest.raises(RemoteError) as refused:
+            await with_rules.ingest(sensor, tenant_id, content, batch_id="b1")
+    assert refused.value.reason == "STORE_UNAVAILABLE"
+    assert await events_of(with_rules, tenant_id) == []
+    answer = await with_rules.ingest(sensor, tenant_id, content, batch_id="b1")
+    assert (answer.receipt.accepted, answer.receipt.repeated, answer.receipt.raised) == (1, 0, 1)
+
+
+async def _unavailable(*_: Any) -> None:
+    raise StoreUnavailable("Away.")
+
+
+async def test_batches_of_one_sensor_and_of_many_at_once_raise_one_detection(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    answers = await asyncio.gather(
+        *(
+            with_rules.ingest(
+                sensor, tenant_id, lines(shadow_copies_deleted("A", 100 * number)), sensor_id=f"sensor-{number % 4}"
+            )
+            for number in range(12)
+        )
+    )
+    assert sum(answer.receipt.raised for answer in answers) == 1
+    assert sum(answer.receipt.joined for answer in answers) == 11
+    assert sum(answer.receipt.accepted for answer in answers) == 12
+
+
+async def test_a_judged_detection_does_not_swallow_new_activity(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    _, analyst = await with_rules.person(ROLE.ROLE_ANALYST, tenant_id)
+    first = await with_rules.ingest(sensor, tenant_id, lines(shadow_copies_deleted("A", 1)))
+    (item,) = await queue(analyst, tenant_id, first.position)
+    await analyst.call(
+        writes(analyst).ValidateDetection,
+        write_pb.ValidateDetectionRequest(
+            tenant_id=tenant_id,
+            request_id=request_id(),
+            detection_id=item.detection_id,
+            verdict=common.VERDICT_FALSE_POSITIVE,
+            confidence_percent=90,
+            rationale="A test of the backup.",
+        ),
+    )
+    second = await with_rules.ingest(sensor, tenant_id, lines(shadow_copies_deleted("A", 2)))
+    assert (second.receipt.raised, second.receipt.joined) == (1, 0)
+    (fresh,) = await queue(analyst, tenant_id, second.position)
+    assert fresh.detection_id != item.detection_id
+
+
+async def test_hosts_accounts_and_days_are_kept_apart(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    content = lines(
+        shadow_copies_deleted("A", 1),
+        shadow_copies_deleted("a.", 2),
+        shadow_copies_deleted("B", 3),
+        shadow_copies_deleted("A", 4, "2026-11-23T03:12:00Z"),
+        remote_desktop("DC", 5, "alice", "203.0.113.5"),
+        remote_desktop("DC", 6, "bob", "203.0.113.5"),
+    )
+    answer = await with_rules.ingest(sensor, tenant_id, content)
+    assert answer.receipt.raised == 5
+
+
+async def test_a_detection_knows_the_registered_asset_and_ranks_by_its_value(with_rules: Service) -> None:
+    tenant_id = TenantId(await with_rules.running.onboard())
+    asset_id = await with_rules.register_asset(tenant_id, "WARD-3.clinic.example", "10.1.2.3", value=5)
+    sensor = await with_rules.sensor(tenant_id)
+    answer = await with_rules.ingest(
+        sensor, tenant_id, lines(shadow_copies_deleted("ward-3.CLINIC.example", 1), shadow_copies_deleted("OTHER", 2))
+    )
+    _, analyst = await with_rules.person(ROLE.ROLE_ANALYST, tenant_id)
+    known, unknown = await queue(analyst, tenant_id, answer.position)
+    assert (list(known.asset_ids), known.asset_value, known.priority) == ([asset_id], 5, 25)
+    assert (list(unknown.asset_ids), unknown.asset_value_missing, unknown.priority) == ([], True, 15)
+
+
+async def test_alerts_of_other_products_become_detections_by_their_signature(service: Service) -> None:
+    tenant_id = await service.running.onboard()
+    sensor = await service.sensor(tenant_id)
+    content = b"time,name,ip,host,short,time_label,event_label\n" + b"".join(
+        b"%d,Wazuh: Suspicious URL access.,10.0.0.%d,web,W-Url,x,y\n" % (1642213952 + number, number % 2)
+        for number in range(100)
+    )
+    answer = await service.ingest(sensor, tenant_id, content)
+    assert (answer.receipt.accepted, answer.receipt.raised) == (100, 2)
+    _, analyst = await service.person(ROLE.ROLE_ANALYST, tenant_id)
+    items = await queue(analyst, tenant_id, answer.position)
+    assert {(item.rule_id, item.severity_missing, item.count) for item in items} == {("ait:W-Url", True, 50)}
+
+
+async def test_a_clock_of_1970_or_2099_moves_no_bounds_and_loses_no_detection(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    content = lines(
+        shadow_copies_deleted("A", 1, "1970-01-01T00:00:10Z"),
+        shadow_copies_deleted("B", 2, "2099-01-01T00:00:00Z"),
+        harmless("A", 3, "2026-11-24T01:00:00Z"),
+    )
+    answer = await with_rules.ingest(sensor, tenant_id, content)
+    assert (answer.receipt.skewed, answer.receipt.raised) == (2, 2)
+    received = (await events_of(with_rules, tenant_id))[0]
+    assert isinstance(received, TelemetryReceived)
+    assert received.first_occurred_at == received.last_occurred_at
+    assert received.first_occurred_at is not None
+    assert received.first_occurred_at.year == 2026
+
+
+async def test_a_stream_acknowledges_each_batch_and_goes_on_after_a_refused_one(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    good, more = lines(shadow_copies_deleted("A", 1)), lines(shadow_copies_deleted("A", 2))
+    sent = [("b1", good), ("b1", more), ("b2", more)]
+
+    async def requests() -> Any:
+        for batch_id, content in sent:
+            unary = batch_request(tenant_id, content, batch_id=batch_id)
+            yield ingest_pb.IngestStreamRequest(tenant_id=tenant_id, request_id=unary.request_id, batch=unary.batch)
+
+    stub = sensor.stub(telemetry_ingest_pb2_grpc.TelemetryIngestServiceStub)
+    metadata = await sensor._metadata()
+    answers = [answer async for answer in stub.IngestStream(requests(), metadata=metadata, timeout=30)]
+    assert [answer.batch_id for answer in answers] == ["b1", "b1", "b2"]
+    assert [answer.refused_reason for answer in answers] == ["", "BATCH_ID_REUSED", ""]
+    assert answers[2].receipt.joined == 1
+
+
+async def test_an_empty_batch_is_recorded_as_a_sign_of_life(service: Service) -> None:
+    tenant_id = await service.running.onboard()
+    sensor = await service.sensor(tenant_id)
+    answer = await service.ingest(sensor, tenant_id, b"")
+    assert answer.receipt.records == 0
+    assert len(await events_of(service, tenant_id)) == 1
+
+
+async def test_one_batch_that_touches_too_much_is_refused_whole(service: Service) -> None:
+    tenant_id = await service.running.onboard()
+    sensor = await service.sensor(tenant_id)
+    content = b"".join(b"1642213952,n,10.0.%d.%d,h,s%d\n" % (n // 250, n % 250, n) for n in range(2500))
+    with pytest.raises(RemoteError) as refused:
+        await service.ingest(sensor, tenant_id, content)
+    assert refused.value.reason == "BATCH_RAISES_TOO_MUCH"
+    assert await events_of(service, tenant_id) == []
+
+
+async def test_nothing_personal_stands_in_the_clear(with_rules: Service) -> None:
+    tenant_id = TenantId(await with_rules.running.onboard())
+    sensor = await with_rules.sensor(tenant_id)
+    canary = f"canary{secrets.token_hex(8)}"
+    record = shadow_copies_deleted(canary, 1)
+    record["Event"]["EventData"]["User"] = canary
+    answer = await with_rules.ingest(sensor, tenant_id, lines(record))
+    stored = await with_rules.foundation.ledger.feed.read_entries(tenant_id, 0, 100)
+    assert all(canary.encode() not in entry.entry for entry in stored)
+    _, analyst = await with_rules.person(ROLE.ROLE_ANALYST, tenant_id)
+    (item,) = await queue(analyst, tenant_id, answer.position)
+    assert canary in item.headline.value
+    async with with_rules.foundation.database.reading([tenant_id]) as conn:
+        for table in ("detections", "triage_queue"):
+            cursor = await conn.execute(f"SELECT doc::text FROM {table}")
+            rows = await cursor.fetchall()
+            assert rows
+            assert all(canary not in row[0] for row in rows)

@@ -1,0 +1,224 @@
+"""Sigma's semantics, rule by rule, and the engine against a plain evaluation of the same rules."""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
+from services.detections.domain.formats.records import Source
+from services.detections.domain.sigma.compiler import compile_rule
+from services.detections.domain.sigma.engine import Engine, as_texts
+from services.detections.domain.sigma.expressions import And, Atom, Expression, Kind, Not, Or, predicate_of
+from services.detections.domain.sigma.logsources import Route, route_of
+from services.detections.domain.sigma.packs import compile_pack, pack_of
+
+ROUTE = Route("windows", frozenset({"process_creation"}), frozenset({"sysmon"}))
+
+
+def rule(detection: str, logsource: str = "category: process_creation", ident: str = "") -> bytes:
+    body = "\n".join(f"    {line}" for line in detection.strip("\n").splitlines())
+    head = f"id: {ident}\n" if ident else ""
+    return f"title: t\n{head}logsource:\n    {logsource}\ndetection:\n{body}\nlevel: high\n".encode()
+
+
+def matches(detection: str, fields: Mapping[str, Any]) -> bool:
+    compiled = compile_rule(rule(detection))
+    found = bool(Engine([compiled]).match(ROUTE, fields))
+    assert found == plainly(compiled.expression, fields), "the engine and a plain evaluation agree"
+    return found
+
+
+def plainly(expression: Expression, fields: Mapping[str, Any]) -> bool:
+    """The meaning of an expression without masks, anchors or memory."""
+    match expression:
+        case And(items):
+            return all(plainly(item, fields) for item in items)
+        case Or(items):
+            return any(plainly(item, fields) for item in items)
+        case Not(item):
+            return not plainly(item, fields)
+        case Atom(kind=Kind.NULL):
+            return fields.get(expression.field) is None
+        case Atom(kind=Kind.EXISTS):
+            return expression.field in fields
+        case Atom(kind=Kind.FIELD_REFERENCE):
+            left, right = as_texts([fields.get(expression.field)]), list(as_texts([fields.get(expression.operand)]))
+            return any(one.lower() == other.lower() for one in left for other in right)
+        case Atom(field=""):
+            return predicate_of(expression)("\n".join(as_texts(fields.values())))
+        case Atom():
+            test = predicate_of(expression)
+            return any(test(text) for text in as_texts([fields.get(expression.field)]))
+
+
+@pytest.mark.parametrize(
+    ("detection", "fields", "expected"),
+    [
+        ("s:\n    A: 'x'\ncondition: s", {"A": "X"}, True),
+        ("s:\n    A|cased: 'x'\ncondition: s", {"A": "X"}, False),
+        ("s:\n    A: 'x'\ncondition: s", {"A": "xx"}, False),
+        ("s:\n    A|contains: 'b'\ncondition: s", {"A": "aBc"}, True),
+        ("s:\n    A|startswith: 'b'\ncondition: s", {"A": "abc"}, False),
+        ("s:\n    A|endswith: '\\c.exe'\ncondition: s", {"A": "C:\\C.EXE"}, True),
+        ("s:\n    A: 'a*c?e'\ncondition: s", {"A": "abbcde"}, True),
+        ("s:\n    A: 'a\\*c'\ncondition: s", {"A": "abc"}, False),
+        ("s:\n    A: 'a\\*c'\ncondition: s", {"A": "a*c"}, True),
+        ("s:\n    A|contains|all:\n        - 'a'\n        - 'b'\ncondition: s", {"A": "xbxax"}, True),
+        ("s:\n    A|contains|all:\n        - 'a'\n        - 'b'\ncondition: s", {"A": "a"}, False),
+        ("s:\n    A|re: '^a+$'\ncondition: s", {"A": "aaa"}, True),
+        ("s:\n    A|re: '^a+$'\ncondition: s", {"A": "AAA"}, False),
+        ("s:\n    A|re|i: '^a+$'\ncondition: s", {"A": "AAA"}, True),
+        ("s:\n    A|cidr: '10.0.0.0/8'\ncondition: s", {"A": "10.200.3.4"}, True),
+        ("s:\n    A|cidr: '10.0.0.0/8'\ncondition: s", {"A": "11.0.0.1"}, False),
+        ("s:\n    A|cidr: 'fe80::/10'\ncondition: s", {"A": "fe80::1"}, True),
+        ("s:\n    A|contains|windash: ' -enc '\ncondition: s", {"A": "x /enc y"}, True),
+        ("s:\n    A|contains|windash: ' -enc '\ncondition: s", {"A": "x \u2013enc y"}, True),
+        ("s:\n    A|base64offset|contains: 'foobar'\ncondition: s", {"A": base64.b64encode(b"xfoobar").decode()}, True),
+        (
+            "s:\n    A|wide|base64offset|contains: 'ab'\ncondition: s",
+            {"A": base64.b64encode("zab".encode("utf-16le")).decode()},
+            True,
+        ),
+        ("s:\n    A|gt: 5\ncondition: s", {"A": "6"}, True),
+        ("s:\n    A|lte: 5\ncondition: s", {"A": 5}, True),
+        ("s:\n    A|gt: 5\ncondition: s", {"A": "many"}, False),
+        ("s:\n    A: 5\ncondition: s", {"A": "5"}, True),
+        ("s:\n    A: '5'\ncondition: s", {"A": 5}, True),
+        ("s:\n    A: true\ncondition: s", {"A": "True"}, True),
+        ("s:\n    A: 1\ncondition: s", {"A": True}, False),
+        ("s:\n    A: null\ncondition: s", {"A": ""}, False),
+        ("s:\n    A: ''\ncondition: s", {"A": ""}, True),
+        ("s:\n    A: ''\ncondition: s", {}, False),
+        ("s:\n    A: null\ncondition: s", {"B": "x"}, True),
+        ("s:\n    A: null\ncondition: s", {"A": None}, True),
+        ("s:\n    A|exists: true\ncondition: s", {"A": ""}, True),
+        ("s:\n    A|exists: false\ncondition: s", {"B": ""}, True),
+        ("s:\n    A: 'x'\ncondition: s", {"A": ["y", "X"]}, True),
+        ("s:\n    A|neq: 'x'\ncondition: s", {"A": "y"}, True),
+        ("s:\n    A|fieldref: B\ncondition: s", {"A": "x", "B": "X"}, True),
+        ("s:\n    A|fieldref: B\ncondition: s", {"A": "x", "B": "y"}, False),
+        ("s:\n    A|hour: 3\ncondition: s", {"A": "2026-11-24T03:10:00Z"}, True),
+        ("s:\n    - 'needle'\n    - 'pin'\ncondition: s", {"B": "a NEEDLE in"}, True),
+        ("s:\n    - 'needle'\ncondition: s", {"B": "hay"}, False),
+        ("s:\n    '|all':\n        - 'one'\n        - 'two'\ncondition: s", {"B": "two", "C": "one"}, True),
+        ("a1:\n    A: x\na2:\n    B: y\ncondition: 1 of a*", {"B": "y"}, True),
+        ("a1:\n    A: x\na2:\n    B: y\ncondition: all of a*", {"B": "y"}, False),
+        ("a1:\n    A: x\na2:\n    B: y\ncondition: all of them", {"A": "x", "B": "y"}, True),
+        ("s:\n    A: x\nf:\n    B: y\ncondition: s and not f", {"A": "x", "B": "z"}, True),
+        ("s:\n    A: x\nf:\n    B: y\ncondition: s and not f", {"A": "x", "B": "y"}, False),
+        ("f:\n    B: y\ncondition: not f", {"A": "x"}, True),
+        ("s:\n    - A: x\n      B: y\n    - C: z\ncondition: s", {"C": "z"}, True),
+        ("s:\n    Field with spaces: x\ncondition: s", {"Field with spaces": "x"}, True),
+        ("s:\n    A|re: 'a(?i)b'\ncondition: s", {"A": "AB"}, True),
+    ],
+)
+def test_a_modifier_or_condition_means_what_the_specification_says(
+    detection: str, fields: dict[str, Any], expected: bool
+) -> None:
+    assert matches(detection, fields) is expected
+
+
+WORDS = st.sampled_from(["", "a", "A", "ab", "b", "ba", "10", "1", "x y"])
+VALUES = st.one_of(WORDS, st.none(), st.integers(0, 11), st.booleans(), st.lists(WORDS, max_size=3))
+CLAUSE = st.one_of(
+    st.builds(
+        lambda f, m, v: f"{f}{m}: '{v}'",
+        st.sampled_from("ABC"),
+        st.sampled_from(["", "|contains", "|startswith", "|endswith", "|cased"]),
+        st.sampled_from(["a", "b", "ab", "1", "*b"]),
+    ),
+    st.builds(lambda f: f"{f}: null", st.sampled_from("ABC")),
+    st.builds(lambda f, b: f"{f}|exists: {b}", st.sampled_from("ABC"), st.sampled_from(["true", "false"])),
+)
+CONDITIONS = st.sampled_from(
+    ["s0 and s1", "s0 or s1", "s0 and not s1", "not s0", "not (s0 or s1)", "1 of s*", "all of s*"]
+)
+
+
+@given(
+    st.lists(st.tuples(CLAUSE, CLAUSE, CONDITIONS), min_size=1, max_size=5),
+    st.lists(st.dictionaries(st.sampled_from("ABCD"), VALUES), max_size=6),
+)
+def test_the_engine_and_a_plain_evaluation_agree_on_every_rule_and_record(
+    rules: list[tuple[str, str, str]], records: list[dict[str, Any]]
+) -> None:
+    compiled = [
+        compile_rule(
+            rule(
+                f"s0:\n    {one}\ns1:\n    {two}\ncondition: {condition}",
+                ident=f"00000000-0000-4000-8000-{number:012d}",
+            )
+        )
+        for number, (one, two, condition) in enumerate(rules)
+    ]
+    engine = Engine(compiled)
+    for fields in records * 2:  # The second time answers come from memory.
+        wanted = [each.rule_id for each in compiled if plainly(each.expression, fields)]
+        assert [each.rule_id for each in engine.match(ROUTE, fields)] == wanted
+        reordered = dict(reversed(fields.items())) | {"Irrelevant": "a"}
+        assert [each.rule_id for each in engine.match(ROUTE, reordered)] == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"title: x\nlogsource: [", "YAML"),
+        (b"\xff\xfe", "YAML"),
+        (b"title: x\n", "Sigma"),
+        (rule("s:\n    A|re: '(['\ncondition: s"), "regular expression"),
+        (rule("s:\n    A|expand: '%names%'\ncondition: s"), "placeholder"),
+        (rule("s:\n    A: x\ncondition: missing"), "missing"),
+        (b"title: c\ncorrelation:\n    type: event_count\n", "Correlations"),
+    ],
+)
+def test_a_rule_that_cannot_run_says_why(text: bytes, why: str) -> None:
+    with pytest.raises(RuleUncompilable, match=re.compile(why, re.IGNORECASE)):
+        compile_rule(text)
+
+
+def test_a_pack_names_every_rule_that_does_not_compile() -> None:
+    good = rule("s:\n    A: x\ncondition: s", ident="11111111-1111-4111-8111-111111111111")
+    pack = compile_pack(pack_of({"a/good.yml": good, "b/bad.yml": b"title: [", "c/twice.yaml": good, "LICENSE": b""}))
+    assert [each.rule_id for each in pack.rules] == ["11111111-1111-4111-8111-111111111111"]
+    assert [path for path, _ in pack.failed] == ["b/bad.yml", "c/twice.yaml"]
+
+
+def test_what_is_no_archive_is_no_pack() -> None:
+    with pytest.raises(RulePackUnreadable):
+        compile_pack(b"title: not a zip")
+
+
+def test_a_rule_runs_only_on_its_log_source() -> None:
+    compiled = compile_rule(rule("s:\n    A: x\ncondition: s", "product: windows\n    service: security"))
+    engine = Engine([compiled])
+    assert not engine.match(ROUTE, {"A": "x"})
+    assert engine.match(Route("windows", services=frozenset({"security"})), {"A": "x"})
+
+
+@pytest.mark.parametrize(
+    ("channel", "event_id", "extra", "categories"),
+    [
+        ("Microsoft-Windows-Sysmon/Operational", "1", {}, {"process_creation"}),
+        ("Security", "4688", {}, {"process_creation"}),
+        ("Microsoft-Windows-Sysmon/Operational", "13", {}, {"registry_event", "registry_set"}),
+        (
+            "Microsoft-Windows-Sysmon/Operational",
+            "12",
+            {"EventType": "DeleteKey"},
+            {"registry_event", "registry_delete"},
+        ),
+        ("Microsoft-Windows-PowerShell/Operational", "4104", {}, {"ps_script"}),
+        ("Security", "4624", {}, set()),
+    ],
+)
+def test_records_belong_to_the_categories_of_the_taxonomy(
+    channel: str, event_id: str, extra: dict[str, str], categories: set[str]
+) -> None:
+    route = route_of(Source.WINDOWS, {"Channel": channel, "EventID": event_id, **extra})
+    assert route is not None
+    assert route.categories == categories
