@@ -65,8 +65,12 @@ class Opener:
         *,
         purpose: str,
         audience: Audience | None = None,
+        held_by: TenantId | None = None,
     ) -> Opened:
         """Opens what the caller may see, and what `audience` may see besides where one is named.
+
+        `held_by` is the ledger that the fields lie in where it is not that of the call's tenant, such as the provider's
+        for names of the tenant's people. The access is the call's tenant's all the same.
 
         The access is durable in the log before anything is opened. Raises StoreUnavailable, OpeningCorrupt, KeyMissing.
         """
@@ -83,6 +87,8 @@ class Opener:
         references = list(shown.values())
         words: dict[tuple[str, str], Words] = {}
         for start in range(0, len(references), MAX_OPENED_AT_ONCE):
-            opened = await self._openings.open(call.tenant_id, references[start : start + MAX_OPENED_AT_ONCE])
+            opened = await self._openings.open(
+                held_by or call.tenant_id, references[start : start + MAX_OPENED_AT_ONCE]
+            )
             words |= {(sealed.event_id, sealed.path): value for sealed, value in opened.items()}
         return Opened(words)

@@ -47,7 +47,7 @@ class CasesSettings(BaseSettings):
 
 
 def connectors_of(settings: Settings, own: CasesSettings) -> tuple[ConnectorConfig, ...]:
-    """The rehearsal, the reference actuator's where one runs, and those of the file; a later name replaces an earlier."""
+    """The rehearsal, the reference actuator's where one runs, and the file's, which replace those of the same name."""
     found = {REHEARSAL: ConnectorConfig(name=REHEARSAL, kind="rehearsal")}
     if settings.actuator_url is not None:
         found |= {name: _reference(name, settings.actuator_url, settings) for name in REFERENCE_CONNECTORS}

@@ -10,8 +10,8 @@ from contracts.ids import TenantId
 from infra.grpc import Hosted
 from infra.hosting import Foundation, serve_until_stopped
 from infra.read_database.policies import Policy
-from infra.read_database.reader.queries import Reader
 from infra.read_database.read_side import ReadSide
+from infra.read_database.reader.queries import Reader
 from infra.runtime.settings import Settings
 from services.cases.application import CasesApplication
 from services.cases.application.automation import Automation

@@ -61,6 +61,7 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
     ingest = Ingest(
         IngestParts(
             ledger.handler,
+            ledger.repository,
             foundation.objects,
             foundation.keys,
             RecordWindow(foundation.database, foundation.objects),
@@ -74,7 +75,7 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
         Hosted.of(detections_read_pb2, "DetectionsReadService", DetectionsReadServicer(side.reader, foundation.opener)),
         Hosted.of(detections_write_pb2, "DetectionsWriteService", DetectionsWriteServicer(triage)),
         Hosted.of(detections_admin_pb2, "DetectionsAdminService", DetectionsAdminServicer(rule_packs)),
-        Hosted.of(telemetry_ingest_pb2, "TelemetryIngestService", TelemetryIngestServicer(ingest)),
+        Hosted.of(telemetry_ingest_pb2, "TelemetryIngestService", TelemetryIngestServicer(ingest, foundation.clock)),
     )
     try:
         yield Detections(side, rules, ingest, triage, rule_packs, hosted)

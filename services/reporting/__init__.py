@@ -3,6 +3,6 @@
 Streams: `report-…`.
 RPCs: ReportingReadService (GetReport, RenderReport, ListReports, DrillFigure, RebuildReport) and ReportingWriteService
 (PublishReport, ConfirmReport, DisputeReport).
-Read model: reports. Models lie in the object store under their hash; a report's model is a function of the ledger's
+Read models: reports, people (references to names of principals). Models lie in the object store under their hash; a report's model is a function of the ledger's
 entries up to a position and of versioned definitions, so that anyone can build it again and get the same bytes.
 """

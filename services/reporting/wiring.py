@@ -14,6 +14,7 @@ from infra.runtime.settings import Settings
 from services.reporting.application import Reports
 from services.reporting.projections import VIEWS
 from services.reporting.servicer import ReportingReadServicer, ReportingWriteServicer
+from services.reporting.servicer.people import Namer
 
 SERVICE = "reporting"
 
@@ -35,7 +36,10 @@ def wire(foundation: Foundation) -> Wired:
 
     reports = Reports(ledger.handler, ledger.repository, ledger.feed, foundation.objects, time_zone)
     read_side = ReadSide(foundation.database, ledger.followed, ledger.tenants, clock=foundation.clock, views=VIEWS)
-    read = ReportingReadServicer(read_side.reader, reports, ledger.feed, foundation.opener)
+    namer = Namer(
+        read_side.reader, foundation.opener, lambda tenant_id: foundation.directory.state.ancestors(tenant_id)
+    )
+    read = ReportingReadServicer(read_side.reader, reports, ledger.feed, foundation.opener, namer)
     hosted = (
         Hosted.of(reporting_read_pb2, "ReportingReadService", read),
         Hosted.of(reporting_write_pb2, "ReportingWriteService", ReportingWriteServicer(reports)),

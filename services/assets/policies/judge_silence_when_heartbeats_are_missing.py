@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 class SuspectSensor(Protocol):
     @property
+    def tenant_id(self) -> TenantId: ...
+    @property
     def sensor_id(self) -> str: ...
     @property
     def silent(self) -> bool: ...
@@ -39,7 +41,7 @@ class SuspectSensor(Protocol):
 class Suspects(Protocol):
     """Finds the sensors whose silence seems to have begun or ended."""
 
-    async def suspects(self, tenant_id: TenantId, now: datetime) -> Sequence[SuspectSensor]: ...
+    async def suspects(self, tenant_ids: Sequence[TenantId], now: datetime) -> Sequence[SuspectSensor]: ...
 
 
 class SilenceSweep:
@@ -57,25 +59,22 @@ class SilenceSweep:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> int:
-        """How many sensors were judged. A tenant whose ledger or rows cannot be had is left for the next sweep."""
-        judged = 0
-        for tenant_id in await self._listed():
-            if tenant_id == PROVIDER:
-                continue
-            try:
-                for suspect in await self._suspects.suspects(tenant_id, self._clock()):
-                    await self._judge(tenant_id, suspect)
-                    judged += 1
-            except TenetError as error:
-                log.warning("sensors could not be judged", tenant=tenant_id, reason=error.reason)
-        return judged
+        """How many sensors were judged, over all tenants by one query.
 
-    async def _listed(self) -> Sequence[TenantId]:
+        What cannot be had now, of one tenant or of all, is left for the next sweep.
+        """
         try:
-            return await self._tenants.list()
+            tenants = [tenant_id for tenant_id in await self._tenants.list() if tenant_id != PROVIDER]
+            suspects = await self._suspects.suspects(tenants, self._clock())
         except TenetError as error:
-            log.warning("tenants could not be listed", reason=error.reason)
-            return ()
+            log.warning("sensors could not be looked over", reason=error.reason)
+            return 0
+        for suspect in suspects:
+            try:
+                await self._judge(suspect.tenant_id, suspect)
+            except TenetError as error:
+                log.warning("a sensor could not be judged", tenant=suspect.tenant_id, reason=error.reason)
+        return len(suspects)
 
     async def _judge(self, tenant_id: TenantId, suspect: SuspectSensor) -> None:
         heard_at = suspect.last_heard_at

@@ -1,7 +1,7 @@
 """Which assets bear a name or an address, by blind index. Its rows can be deleted, and then nothing is found by them.
 
-A retired asset stays in the index, because its retirement does not say under which names it was known; whoever looks up
-asks the asset itself.
+An asset stays in the index under every name and address that it ever bore, because its later events do not say which
+they were; whoever looks up asks the asset itself which it bears now.
 """
 
 from collections.abc import Sequence

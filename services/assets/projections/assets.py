@@ -19,6 +19,8 @@ class AssetRow(Value):
     owner: Sealed | None
     business_context: Sealed | None
     external_id: str | None
+    indexes: tuple[str, ...]
+    """Blind indexes of the name and the addresses that it bears now."""
     retired: bool
     registered_at: Instant
 
@@ -54,6 +56,7 @@ class Assets(DocumentView[AssetRow]):
                     owner=event.owner,
                     business_context=event.business_context,
                     external_id=event.external_id,
+                    indexes=(event.name_index, *event.address_indexes),
                     retired=False,
                     registered_at=document.registered_at if document else recorded.recorded_at,
                 )

@@ -18,6 +18,7 @@ from services.assets.domain.sensor import MISSED_INTERVALS
 class Suspect:
     """A sensor whose state on record differs from what its signs of life say."""
 
+    tenant_id: TenantId
     sensor_id: str
     silent: bool
     last_heard_at: datetime | None
@@ -45,20 +46,21 @@ class Heartbeats:
             )
             return dict(await cursor.fetchall())
 
-    async def suspects(self, tenant_id: TenantId, now: datetime) -> list[Suspect]:
+    async def suspects(self, tenant_ids: Sequence[TenantId], now: datetime) -> list[Suspect]:
         """At most MAX_SILENCES_IN_SWEEP sensors whose silence seems to have begun or ended by `now`.
 
         The view may lag behind the ledger; the decision looks at the ledger's own state again.
         """
-        async with self._database.reading([tenant_id]) as connection:
+        async with self._database.reading(tenant_ids) as connection:
             cursor = await connection.execute(
                 _SUSPECTS, {"missed": MISSED_INTERVALS, "now": now, "most": MAX_SILENCES_IN_SWEEP}
             )
             return [Suspect(*row) for row in await cursor.fetchall()]
 
 
+# In no order, so that sensors of a ledger that is away do not stand before all others at every sweep.
 _SUSPECTS = """
-SELECT s.key, s.silent, h.last_heard_at
+SELECT s.tenant_id, s.key, s.silent, h.last_heard_at
 FROM sensors s
 JOIN projection_builds b ON b.tenant_id = s.tenant_id AND b.build = s.build AND b.projection = 'sensors' AND b.active
 LEFT JOIN heartbeats h ON h.tenant_id = s.tenant_id AND h.sensor_id = s.key
@@ -67,6 +69,6 @@ WHERE s.to_position IS NULL
       THEN h.last_heard_at > (s.doc ->> 'silent_from')::timestamptz
       ELSE greatest(s.registered_at, h.last_heard_at) + make_interval(secs => %(missed)s * s.interval_seconds) < %(now)s
       END
-ORDER BY s.key
+ORDER BY random()
 LIMIT %(most)s
 """

@@ -126,7 +126,7 @@ class AssetsReadServicer:
         found = await ASSET_INDEX.get(self._reader, tenant_id, index, deadline=context.deadline)
         asset_ids = found.document.asset_ids[:MAX_LOOKUP_RESULTS] if found else ()
         assets = await self._assets_by_id(tenant_id, asset_ids)
-        live = [item for item in assets if not item.document.retired]
+        live = [item for item in assets if not item.document.retired and index in item.document.indexes]
         return rpc.LookUpAssetResponse(assets=await self._asset_messages(live, context))
 
     async def _wait(

@@ -32,8 +32,8 @@ class Delivery:
     async def deliver(self, tenant_id: TenantId, intent: ActionDispatched) -> Acknowledged | Refused | Unknown:
         """Hands the order over once. Safe to call again after a crash.
 
-        The receiver is asked first, every time: an earlier try of this very call may have got through. The order is sent
-        only after the receiver itself has said that it never saw it, and it carries the receiver's key against a second
+        The receiver is asked first, every time: an earlier try of this very call may have got through. The order goes
+        out only after the receiver itself has said that it never saw it, and it carries the receiver's key against a second
         effect for the try that may still be on its way.
         """
         connector = self._connectors.get(tenant_id, intent.connector)
@@ -54,7 +54,7 @@ class Delivery:
         connector = self._connectors.get(tenant_id, intent.connector)
         order, deed = await self._order(tenant_id, intent), _deed(intent)
         if order is None:
-            return Observation(False, canonical({"seen": None}).decode(), "TARGET_ERASED")
+            return Observation(False, "{}", "TARGET_ERASED")
         name, wanted = deed.effect
         seen: str | None = None
         reason = "NO_EFFECT"

@@ -1,4 +1,4 @@
-"""Loads what decisions rest on and holds it still: the append fails unless it is as it was when the decision was made."""
+"""Loads what decisions rest on and holds it still: an append fails unless all is as it was at the decision."""
 
 from collections.abc import Iterable, Sequence
 
@@ -60,7 +60,7 @@ async def attempts_of(unit: Unit, identifiers: Sequence[str]) -> list[Loaded[Act
 
 
 async def actions_of(unit: Unit, plan: Plan) -> list[tuple[Step, Action]]:
-    """Every action of a plan's steps, attempt after attempt; a step that was never tried has one that does not exist."""
+    """The actions of a plan's steps, attempt after attempt; a step never tried has one that does not exist."""
     found: list[tuple[Step, Action]] = []
     for step in plan.steps:
         if step.connector == PERSON:

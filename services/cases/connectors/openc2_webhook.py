@@ -97,7 +97,7 @@ class OpenC2Webhook:
 
 
 def _understood(status: int, content: Any) -> Acknowledged | Refused | NotSeen | Unknown:
-    """What an answer says. Only a clear yes or no of the receiver counts; everything else leaves the outcome unknown."""
+    """What an answer says. Only a clear yes or no of the receiver counts; all else leaves the outcome unknown."""
     if status == 0:
         return Unknown("NO_ANSWER")
     said = content.get("status") if isinstance(content, dict) else None

@@ -288,7 +288,7 @@ def _not_yet_tried(attempts: Sequence[Action]) -> None:
 
 
 def known_action(action: Action) -> ActionDispatched:
-    """The intent of an action that was dispatched. Raises ActionUnknown, ActionState for a cancelled or rehearsed one."""
+    """The intent of an action. Raises ActionUnknown, and ActionState for one that was cancelled or rehearsed."""
     if not action.exists:
         raise ActionUnknown("There is no such action in this tenant.")
     if action.dispatched is None:

@@ -50,7 +50,7 @@ class Protected(Part):
 
 
 class Channel(Part):
-    """A way to reach a contact. `relies_on` names what it depends on: external identifiers of assets, or own_accounts."""
+    """A way to reach a contact. `relies_on`: external identifiers of what it depends on, or own_accounts."""
 
     channel: Name
     relies_on: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class Approvals(Part):
 
 
 class When(Part):
-    """The condition of a line. What is left out does not limit; lists match when any of the case's assets is in them."""
+    """A line's condition. What is left out does not limit; lists match when any of the case's assets is in them."""
 
     kinds: tuple[
         Annotated[str, Field(pattern="^(detection|exposure|insecure_change|newcomer|customer_report)$")], ...
@@ -106,7 +106,7 @@ class When(Part):
 
 
 class StepRule(Part):
-    """One step of a line. `do` is an action of the profile, `task` or `notify`; `on` says which assets it is done to."""
+    """A step of a line. `do` is an action of the profile, `task` or `notify`; `on` says what it is done to."""
 
     id: Name
     type: ResponseType
@@ -130,7 +130,7 @@ class StepRule(Part):
 
 
 class Observe(Part):
-    """What lets an attack go on for a while: a named approver, tripwires, a deadline, and the line that then stops it."""
+    """What lets an attack go on for a while: an approver, tripwires, a deadline, the line that then stops it."""
 
     approver: Name
     scope: Text
@@ -203,7 +203,7 @@ def charter_digest(charter: Charter) -> str:
 
 
 def read_charter(text: str) -> Charter:
-    """The charter that a YAML text says. Raises CharterInvalid with a violation for each place that has the wrong shape.
+    """The charter that a YAML text says. Raises CharterInvalid with a violation for each place of wrong shape.
 
     Contradictions between places are found by `charter_check.contradictions`.
     """

@@ -1,4 +1,4 @@
-""" "Did you expect this?": a question about a detection in triage. It carries no response, and its answer is no verdict."""
+"""Did you expect this? A question about a detection in triage: no response, and its answer is no verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -207,7 +207,7 @@ def release_step(case: Case, command: ReleaseStep, now: datetime) -> list[StepRe
 
 
 def complete_step(case: Case, command: CompleteStep, verified: bool, who: Who, request_key: str) -> StepCompleted:
-    """`verified` says whether the step's action was observed to work. Raises StepOrder, RingNotHealthy, ActionNotVerified."""
+    """Raises StepOrder, RingNotHealthy, ActionNotVerified. `verified`: the step's action was observed to work."""
     plan = current_plan(case, command.plan_id)
     step = step_of(plan, command.step_id)
     in_order(plan, step)

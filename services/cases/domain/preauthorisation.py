@@ -1,4 +1,4 @@
-"""What a customer allows before any incident: one book per tenant, so that a revocation and a dispatch see each other."""
+"""What a customer allows before any incident: one book a tenant, so that revocation and dispatch see each other."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -83,7 +83,7 @@ def sign_preauthorisation(
     acr: tuple[str, ...],
     key: str,
 ) -> PreauthorisationSigned:
-    """A customer's person signs. Raises NotACustomersPerson, StepUpRequired, CharterChanged, PreauthorisationInvalid."""
+    """Raises NotACustomersPerson, StepUpRequired, CharterChanged, PreauthorisationInvalid."""
     customers_person(who, acr=acr)
     if command.charter_digest != digest_in_force:
         raise CharterChanged("The digest is not that of the charter in force.", metadata={"digest": digest_in_force})
@@ -123,8 +123,8 @@ def revoke_preauthorisation(
 def covering(state: Preauthorisations, deed: str, group: str, charter_digest: str, now: datetime) -> Signed:
     """The signature that allows this action on this group now.
 
-    Raises ApprovalMissing where nothing was ever signed, OutOfScope where nothing covers it, and PreauthorisationRevoked
-    or PreauthorisationExpired where only what is spent would.
+    Raises ApprovalMissing where nothing was ever signed, OutOfScope where nothing covers it, and
+    PreauthorisationRevoked or PreauthorisationExpired where only what is spent would.
     """
     if not state.signed:
         raise ApprovalMissing("No pre-authorisation was signed, and nobody has approved the step.")

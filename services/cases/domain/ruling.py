@@ -1,8 +1,8 @@
 """What a charter says to a case: the matching line, the rule that has the last word, and the ordered steps.
 
-The precedence is total: a protected class under attack, then a tripwire, then a validated containment, then a freeze,
-then the charter's own line. The first three let containing and eliminating steps run through a freeze; remediation never
-does. Of the lines, the first that matches is taken.
+The precedence is total: a protected class under attack, then a tripwire, then a validated containment, then a
+freeze, then the charter's own line. The first three let containing and eliminating steps run through a freeze;
+remediation never does. Of the lines, the first that matches is taken.
 """
 
 from collections.abc import Iterable, Sequence
@@ -139,7 +139,7 @@ def freezes_for(charter: Charter, asset: Asset | None) -> list[Window]:
 def may_run_now(
     charter: Charter, step_rule: StepRule, asset: Asset | None, precedence: Precedence, now: datetime
 ) -> bool:
-    """Whether windows and freezes let this step run at this moment. Steps that are not active heed only their window."""
+    """Whether windows and freezes let this step run now. Steps that are not active heed only their window."""
     if step_rule.window is not None and not _window_open(charter, step_rule.window, now):
         return False
     if not _active(step_rule) or _through_freeze(step_rule, precedence):

@@ -1,4 +1,4 @@
-"""What a response rests on, read from the streams of other services: detections, findings, customers' reports; and assets.
+"""What a response rests on, read from other services' streams: detections, findings, customers' reports; and assets.
 
 These folds read only what they need and pass over every other event, because the streams belong to other services,
 which may add events of their own.
@@ -128,7 +128,7 @@ def standing_validation(subject: Subject) -> Validation:
 
 
 def cite(subject: Subject, stream_version: int) -> SubjectRef:
-    """The reference that a response records: this subject by the position of its standing validation. Raises as above."""
+    """What a response records: this subject by the position of its standing validation. Raises as above."""
     validation = standing_validation(subject)
     return SubjectRef(
         kind=subject.kind, id=subject.id, stream_version=stream_version, validation_position=validation.position

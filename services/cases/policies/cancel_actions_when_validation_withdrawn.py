@@ -13,7 +13,6 @@ from services.cases.domain.commands import CancelActions
 from services.cases.projections import SUBJECT_CASES
 from services.cases.projections.subject_cases import key_of
 
-
 _WITHDRAWN: tuple[type[Event], ...] = (
     DetectionValidationWithdrawn,
     FindingValidationWithdrawn,

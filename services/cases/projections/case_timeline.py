@@ -86,21 +86,25 @@ def _content(event: Any) -> dict[str, object]:
             return {"ref_id": event.note_id, "text": event.text, "label": event.label}
         case EvidenceAdded():
             return {"ref_id": event.evidence.id, "evidence": (event.evidence,), "label": event.evidence.label}
-        case PlanDecided():
-            return {"ref_id": event.plan_id, "detail": f"{event.line.line} by {event.precedence.value}"}
-        case PlanReordered():
-            return {"ref_id": event.plan_id, "text": event.reason}
-        case PlanApproved():
-            return {"ref_id": event.plan_id, "detail": " ".join(event.step_ids)}
-        case PlanRejected():
-            return {"ref_id": event.plan_id, "text": event.reason}
-        case StepReleased():
-            return {"ref_id": event.step_id}
-        case StepCompleted():
-            return {"ref_id": event.step_id, "text": event.result, "evidence": event.evidence}
         case CaseClosed():
             return {"detail": event.outcome, "text": event.root_cause}
         case CaseReopened():
             return {"text": event.reason}
+        case _:
+            return _plan_content(event)
+
+
+def _plan_content(event: Any) -> dict[str, object]:
+    match event:
+        case PlanDecided():
+            return {"ref_id": event.plan_id, "detail": f"{event.line.line} by {event.precedence.value}"}
+        case PlanReordered() | PlanRejected():
+            return {"ref_id": event.plan_id, "text": event.reason}
+        case PlanApproved():
+            return {"ref_id": event.plan_id, "detail": " ".join(event.step_ids)}
+        case StepReleased():
+            return {"ref_id": event.step_id}
+        case StepCompleted():
+            return {"ref_id": event.step_id, "text": event.result, "evidence": event.evidence}
         case _:
             return {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -9,15 +10,18 @@ from itertools import islice
 from weakref import WeakValueDictionary
 
 import structlog
+from prometheus_client import Counter, Histogram
 
 from contracts.calls import Call
-from contracts.errors import RequestIdReused, TenetError
+from contracts.errors import Conflict, RequestIdReused, TenetError
 from contracts.events.detections import DetectionRaised, DetectionRepeated, TelemetryReceived
 from contracts.ids import TenantId
 from infra.event_store.handler import CommandHandler, Committed, Unit
-from infra.event_store.repository import Loaded
+from infra.event_store.repository import Loaded, Repository
 from infra.keys import KeyStore
 from infra.object_store.port import ObjectStore
+from infra.telemetry import span
+from infra.telemetry.metrics import LATENCY_BUCKETS
 from services.detections.application.aggregates import TELEMETRY
 from services.detections.application.deployed_rules import DeployedRules, Rules
 from services.detections.application.raising import AssetLookup, Raising
@@ -33,6 +37,15 @@ from services.detections.domain.formats.records import Record
 
 INGEST = "/tenet.detections.v1.TelemetryIngestService/IngestBatch"
 """The name under which a batch's request is remembered, whichever RPC brought it."""
+
+CONFLICT_ROUNDS = 8
+CONFLICT_PAUSE_SECONDS = 0.05
+
+RECORDS = Counter("tenet_telemetry_records_total", "Telemetry records by what became of them.", ("outcome",))
+BATCH_SECONDS = Histogram(
+    "tenet_telemetry_batch_seconds", "Time from a batch's arrival to its being durable.", buckets=LATENCY_BUCKETS
+)
+DETECTIONS = Counter("tenet_detections_total", "Detections by whether they were raised or joined.", ("outcome",))
 
 log = structlog.get_logger()
 
@@ -68,6 +81,7 @@ class IngestParts:
     """What taking a batch stands on."""
 
     handler: CommandHandler
+    repository: Repository
     objects: ObjectStore
     keys: KeyStore
     window: RecordWindow
@@ -80,7 +94,8 @@ class IngestParts:
 class Ingest:
     def __init__(self, parts: IngestParts) -> None:
         self._parts = parts
-        self._locks: WeakValueDictionary[tuple[TenantId, str], asyncio.Lock] = WeakValueDictionary()
+        self._sensors: WeakValueDictionary[tuple[TenantId, str], asyncio.Lock] = WeakValueDictionary()
+        self._tenants: WeakValueDictionary[TenantId, asyncio.Lock] = WeakValueDictionary()
 
     def close(self) -> None:
         self._parts.thread.shutdown(wait=True, cancel_futures=True)
@@ -103,9 +118,13 @@ class Ingest:
         )
         # The request's identity is the batch's, so a repeat under another request id or RPC finds the first result.
         own = replace(call, rpc=INGEST, request_id=command.request_id)
-        # One batch of a sensor at a time in this process; between processes the stream's version decides.
-        async with self._locks.setdefault((call.tenant_id, batch.sensor_id), asyncio.Lock()):
-            return await _Taking(self._parts, own, command, batch).run()
+        # Within this process a sensor's batches are judged one after the other, and a tenant's are appended one after
+        # the other, because they often touch the same detections. Between processes the streams' versions decide.
+        sensor = self._sensors.setdefault((call.tenant_id, batch.sensor_id), asyncio.Lock())
+        tenant = self._tenants.setdefault(call.tenant_id, asyncio.Lock())
+        with BATCH_SECONDS.time(), span("ingest_batch"):
+            async with sensor:
+                return await _Taking(self._parts, own, command, batch, tenant).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +141,43 @@ class _Judged:
 class _Taking:
     """One batch on its way into the ledger."""
 
-    def __init__(self, parts: IngestParts, call: Call, command: IngestBatch, batch: Batch) -> None:
+    def __init__(
+        self, parts: IngestParts, call: Call, command: IngestBatch, batch: Batch, appending: asyncio.Lock
+    ) -> None:
         self._parts, self._call, self._command, self._batch = parts, call, command, batch
+        self._appending = appending
         self._judged: _Judged | None = None
         self._sent_before: telemetry.SentBatch | None = None
 
     async def run(self) -> Receipt:
-        await self._parts.objects.put(self._call.tenant_id, self._batch.content)
+        tenant_id = self._call.tenant_id
+        await self._parts.objects.put(tenant_id, self._batch.content)
+        loaded = await self._parts.repository.load(tenant_id, TELEMETRY, self._command.sensor_id)
+        if telemetry.sent_before(loaded.state, self._command.batch_id, self._command.sha256) is None:
+            self._judged = await self._judge(loaded)
         try:
-            committed = await self._parts.handler.handle(self._call, self._command, self._work)
+            committed = await self._append()
         except RequestIdReused as error:
             metadata = {"batch_id": self._command.batch_id}
             raise BatchIdReused("This batch id came with other bytes before.", metadata=metadata) from error
         if self._sent_before is not None and not committed.recorded:
             return _receipt_of_repeat(self._sent_before)
+        receipt = _receipt(committed)
         if self._judged is not None and not committed.replayed:
+            _count(receipt)
             await self._remember(self._judged)
-        return _receipt(committed)
+        return receipt
+
+    async def _append(self) -> Committed:
+        """Tries again when processes that work for the same tenant keep getting ahead of each other."""
+        for attempt in range(CONFLICT_ROUNDS):
+            try:
+                async with self._appending:
+                    return await self._parts.handler.handle(self._call, self._command, self._work)
+            except Conflict:
+                # Which of two processes pauses longer is left to chance, or they would meet again.
+                await asyncio.sleep(CONFLICT_PAUSE_SECONDS * (attempt + 1) * (0.5 + secrets.randbelow(1000) / 1000))
+        return await self._parts.handler.handle(self._call, self._command, self._work)
 
     async def _work(self, unit: Unit) -> None:
         loaded = await unit.load(TELEMETRY, self._command.sensor_id)
@@ -201,6 +240,14 @@ class _Taking:
 
 def _take(records: Iterator[Record]) -> list[Record]:
     return list(islice(records, ANALYSIS_CHUNK_RECORDS))
+
+
+def _count(receipt: Receipt) -> None:
+    RECORDS.labels("accepted").inc(receipt.accepted)
+    RECORDS.labels("repeated").inc(receipt.repeated)
+    RECORDS.labels("put_aside").inc(sum(count for _, count in receipt.put_aside))
+    DETECTIONS.labels("raised").inc(receipt.raised)
+    DETECTIONS.labels("joined").inc(receipt.joined)
 
 
 def _receipt(committed: Committed) -> Receipt:

@@ -1,6 +1,8 @@
 """TelemetryIngestService: the door for telemetry."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import datetime
 
 from tenet.detections.v1 import telemetry_ingest_pb2 as rpc
 
@@ -14,8 +16,8 @@ _REFUSED = frozenset({Kind.INVALID_ARGUMENT, Kind.RESOURCE_EXHAUSTED, Kind.FAILE
 
 
 class TelemetryIngestServicer:
-    def __init__(self, ingest: Ingest) -> None:
-        self._ingest = ingest
+    def __init__(self, ingest: Ingest, clock: Callable[[], datetime]) -> None:
+        self._ingest, self._clock = ingest, clock
 
     async def IngestBatch(self, request: rpc.IngestBatchRequest, context: Context) -> rpc.IngestBatchResponse:
         receipt = await self._ingest.ingest_batch(context.call, _batch(request.batch))
@@ -27,7 +29,8 @@ class TelemetryIngestServicer:
         async for request in requests:
             batch = _batch(request.batch)
             try:
-                receipt = await self._ingest.ingest_batch(context.call, batch)
+                # A stream lives long: each batch has its own time of receipt.
+                receipt = await self._ingest.ingest_batch(replace(context.call, now=self._clock()), batch)
             except TenetError as error:
                 if error.kind not in _REFUSED:
                     raise

@@ -1,8 +1,10 @@
-"""The read model of the reporting service, with its table in `migrations/`."""
+"""The read models of the reporting service, one a file, each with its table in `migrations/`."""
 
+from services.reporting.projections.people import People
 from services.reporting.projections.reports import Reports
 
 REPORTS = Reports()
-VIEWS = (REPORTS,)
+PEOPLE = People()
+VIEWS = (REPORTS, PEOPLE)
 
-__all__ = ["REPORTS", "VIEWS"]
+__all__ = ["PEOPLE", "REPORTS", "VIEWS"]

@@ -3,8 +3,9 @@
 Everything shown comes from the model and from the sealed words opened for this reader; Jinja escapes all of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -51,10 +52,12 @@ def sealed_in(value: Any) -> Iterator[tuple[Sealed, Label]]:
             yield from sealed_in(item)
 
 
-def render(model: Json, report_id: str, model_sha256: str, opened: Opened) -> bytes:
-    """The page in UTF-8. The same model and the same opened words give the same bytes."""
+def render(
+    model: Json, report_id: str, model_sha256: str, opened: Opened, names: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
+    """The page in UTF-8. The same model, opened words and names of principals give the same bytes."""
     template = _ENVIRONMENT.get_template("report.html.j2")
-    page = _Page(model, opened)
+    page = _Page(model, opened, names)
     text = template.render(
         model=model,
         report_id=report_id,
@@ -63,7 +66,7 @@ def render(model: Json, report_id: str, model_sha256: str, opened: Opened) -> by
         section={section["id"]: section for section in model["sections"]},
         titles=TITLES,
         spaced=spaced,
-        who=who,
+        who=page.who,
     )
     return text.encode()
 
@@ -71,8 +74,9 @@ def render(model: Json, report_id: str, model_sha256: str, opened: Opened) -> by
 class _Page:
     """What the template asks: figures by id, words by reference, and how each kind of value is written."""
 
-    def __init__(self, model: Json, opened: Opened) -> None:
+    def __init__(self, model: Json, opened: Opened, names: Mapping[str, str]) -> None:
         self._model = model
+        self._names = names
         self._opened = opened
         self._zone: ZoneInfo = load_zone(model["period"]["time_zone"])
         self.figures = figures_of(model)
@@ -132,7 +136,10 @@ class _Page:
             return self.words(owner)
         if "role" in owner:
             return escape(OWNERS.get(owner["role"], spaced(owner["role"])))
-        return Markup('<span class="id" title="{}">{}</span>').format(owner["principal_id"], who(owner["principal_id"]))
+        return Markup('<span title="{}">{}</span>').format(owner["principal_id"], self.who(owner["principal_id"]))
+
+    def who(self, identifier: str) -> str:
+        return who(identifier, self._names)
 
 
 def _sealed(reference: Json) -> Sealed:

@@ -1,5 +1,6 @@
 """How a report says things to a person: amounts with their units, durations, runs of positions, owners."""
 
+from collections.abc import Mapping
 from typing import Any
 
 NOT_KNOWN = "not known"
@@ -76,12 +77,18 @@ def positions_text(source: dict[str, Any]) -> str:
     return f"{', '.join(runs)}{more} ({total} {'entry' if source['total'] == 1 else 'entries'})"
 
 
-def who(actor_id: str) -> str:
-    """A rule or timer of Tenet by its name; a person or machine by the end of their opaque identifier."""
+def who(actor_id: str, names: Mapping[str, str]) -> str:
+    """A rule or timer of Tenet by its name; a person by theirs where it may be shown, else by the identifier's end."""
+    if actor_id in names:
+        return names[actor_id]
     kind, _, name = actor_id.partition(":")
     if name:
         return f"{_ACTORS.get(kind, kind)}: {spaced(name)}"
-    return f"{actor_id.partition('-')[0]} …{actor_id[-_SHORT:]}"
+    return f"{actor_id.partition('-')[0]} …{end_of(actor_id)}"
+
+
+def end_of(identifier: str) -> str:
+    return identifier[-_SHORT:]
 
 
 def spaced(text: str) -> str:

@@ -29,6 +29,7 @@ from services.reporting.projections import REPORTS
 from services.reporting.projections.reports import ReportRow
 from services.reporting.servicer.drilling import entries_of, page_of
 from services.reporting.servicer.html import render, sealed_in
+from services.reporting.servicer.people import Namer, people_in
 from services.reporting.servicer.wire import entry_message, report_message
 
 
@@ -42,11 +43,12 @@ class PositionWithoutTenant(InvalidArgument):
 
 
 class ReportingReadServicer:
-    def __init__(self, reader: Reader, reports: Reports, feed: Feed, opener: Opener) -> None:
+    def __init__(self, reader: Reader, reports: Reports, feed: Feed, opener: Opener, namer: Namer) -> None:
         self._reader = reader
         self._reports = reports
         self._feed = feed
         self._opener = opener
+        self._namer = namer
 
     async def GetReport(self, request: rpc.GetReportRequest, context: Context) -> rpc.GetReportResponse:
         found = await self._find(request, context, request.at_position if request.HasField("at_position") else None)
@@ -58,7 +60,8 @@ class ReportingReadServicer:
         model = await self._model(published, context)
         fields = islice(sealed_in(model), MAX_OPENED_IN_REPORT)
         opened = await self._opener.open(context.call, fields, purpose="render report", audience=published.audience)
-        html = await asyncio.to_thread(render, model, published.report_id, published.model_sha256, opened)
+        names = await self._namer.names(context.call, people_in(model), published.audience)
+        html = await asyncio.to_thread(render, model, published.report_id, published.model_sha256, opened, names)
         return rpc.RenderReportResponse(html=html)
 
     async def ListReports(self, request: rpc.ListReportsRequest, context: Context) -> rpc.ListReportsResponse:

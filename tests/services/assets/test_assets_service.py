@@ -1,5 +1,7 @@
 """The assets service through its public interface."""
 
+import asyncio
+
 import pytest
 from tenet.assets.v1 import assets_pb2 as pb
 from tenet.assets.v1 import assets_read_pb2 as read
@@ -84,7 +86,20 @@ async def test_a_retired_asset_is_not_found_and_comes_back_as_itself(world: Asse
         request.request_id = request_id()
         await world.analyst.call(world.write.RetireAsset, request)
     assert refused.value.reason == "ASSET_RETIRED"
-    assert (await world.register()).asset_id == made.asset_id
+    back = await world.register(addresses=["10.0.0.8"])
+    assert back.asset_id == made.asset_id
+    for address, found in (("10.0.0.7", []), ("10.0.0.8", [made.asset_id])):
+        look_up = read.LookUpAssetRequest(tenant_id=world.tenant_id, address=address, min_position=back.position)
+        answer = await world.analyst.call(world.read.LookUpAsset, look_up)
+        assert [asset.asset_id for asset in answer.assets] == found
+
+
+async def test_many_who_register_the_same_thing_at_once_make_one_asset(world: AssetsWorld) -> None:
+    outcomes = await asyncio.gather(*(world.register("printer-1") for _ in range(6)), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, RemoteError)]
+    assert [error.reason for error in refused] == ["ASSET_ALREADY_REGISTERED"] * 5
+    (made,) = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+    assert {error.metadata["asset_id"] for error in refused} == {made.asset_id}
 
 
 async def test_a_list_as_of_a_position_shows_what_was_known_then(world: AssetsWorld) -> None:

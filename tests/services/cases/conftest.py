@@ -12,11 +12,11 @@ from tests.services.cases.world import World
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     # Receivers in memory answer at once; only the waiting between tries is left out.
     monkeypatch.setattr(delivery, "SEND_PAUSES_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(delivery, "READ_PAUSES_SECONDS", (0.0, 0.0))
-    yield World()
+    return World()
 
 
 @pytest.fixture(scope="session")

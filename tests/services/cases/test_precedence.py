@@ -1,4 +1,4 @@
-"""The precedence of the rules, walked in full: protected class > tripwire > validated containment > freeze > charter."""
+"""The precedence, walked in full: protected class > tripwire > validated containment > freeze > charter."""
 
 import itertools
 

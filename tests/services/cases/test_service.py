@@ -1,4 +1,4 @@
-"""The service through its public interface: gRPC in front, PostgreSQL behind, the reference actuator at the customer."""
+"""The service through its public interface: gRPC before it, PostgreSQL behind it, the actuator at the customer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

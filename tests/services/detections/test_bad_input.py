@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 import zipfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -14,11 +15,13 @@ from services.detections.config import MAX_NESTING, MAX_RECORD_BYTES
 from services.detections.domain.formats.clocks import believable
 from services.detections.domain.formats.pieces import cut_lines, cut_values
 from services.detections.domain.formats.reading import BatchReading, Format
-from services.detections.domain.formats.records import Record
+from services.detections.domain.formats.records import Reason, Record
 from tests.services.detections.records import harmless, lines
 
 GOOD = lines(harmless("A", 1)).rstrip(b"\n")
 ALSO_GOOD = lines(harmless("A", 2)).rstrip(b"\n")
+
+MANY = b",".join(b'"f%d": 1' % number for number in range(3000))
 
 
 def read(content: bytes, stated: Format = Format.AUTOMATIC) -> tuple[list[Record], BatchReading]:
@@ -70,14 +73,14 @@ def test_text_in_the_wrong_encoding_is_counted_line_by_line() -> None:
 
 
 def test_a_line_of_a_hundred_megabytes_is_skipped_in_bounded_memory() -> None:
-    def chunks() -> object:
+    def chunks() -> Iterator[bytes]:
         yield GOOD + b'\n{"Long": "'
         for _ in range(1600):
             yield b"x" * 65536
         yield b'"}\n' + ALSO_GOOD + b"\n"
 
     tracemalloc.start()
-    pieces = list(cut_lines(chunks()))  # type: ignore[arg-type]  # a generator of bytes
+    pieces = list(cut_lines(chunks()))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert [piece.reason for piece in pieces] == [None, "RECORD_TOO_LONG", None]
@@ -86,14 +89,14 @@ def test_a_line_of_a_hundred_megabytes_is_skipped_in_bounded_memory() -> None:
 
 
 def test_an_endless_value_within_an_array_is_skipped_in_bounded_memory() -> None:
-    def chunks() -> object:
+    def chunks() -> Iterator[bytes]:
         yield b"[" + GOOD + b', {"Long": "'
         for _ in range(400):
             yield b"}{][\\\\" * 10_000
         yield b'"}, ' + ALSO_GOOD + b"]"
 
     tracemalloc.start()
-    pieces = list(cut_values(chunks()))  # type: ignore[arg-type]  # a generator of bytes
+    pieces = list(cut_values(chunks()))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert [piece.reason for piece in pieces] == [None, "RECORD_TOO_LONG", None]
@@ -115,7 +118,7 @@ def test_a_truncated_gzip_keeps_what_came_before_the_break() -> None:
     content = lines(*(harmless("A", number) for number in range(3000)))
     records, reading = read(gzip.compress(content)[:-2000])
     assert 0 < len(records) < 3000
-    assert reading.put_aside["ARCHIVE_TRUNCATED"] == 1
+    assert reading.put_aside[Reason.ARCHIVE_TRUNCATED] == 1
 
 
 def test_a_truncated_zip_is_put_aside() -> None:
@@ -129,7 +132,7 @@ def test_a_member_of_a_zip_that_is_corrupt_does_not_lose_the_next_one() -> None:
     archive[archive.index(b"notepad")] ^= 0xFF
     records, reading = read(bytes(archive))
     assert [record.fields["EventID"] for record in records][-1] == "1"
-    assert reading.put_aside["ARCHIVE_CORRUPT"] == 1
+    assert reading.put_aside[Reason.ARCHIVE_CORRUPT] == 1
 
 
 def test_a_zip_bomb_is_stopped_at_the_limit() -> None:
@@ -140,14 +143,14 @@ def test_a_zip_bomb_is_stopped_at_the_limit() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert not records
-    assert reading.put_aside["ARCHIVE_TOO_LARGE"] == 1
+    assert reading.put_aside[Reason.ARCHIVE_TOO_LARGE] == 1
     assert peak < 16 * 1024 * 1024
 
 
 def test_a_gzip_bomb_is_stopped_at_the_limit() -> None:
     records, reading = read(gzip.compress(b"0" * (200 * 1024 * 1024)))
     assert not records
-    assert reading.put_aside["ARCHIVE_TOO_LARGE"] == 1
+    assert reading.put_aside[Reason.ARCHIVE_TOO_LARGE] == 1
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd.json", "/etc/shadow.json", "C:\\windows\\x.json", "a/../../b.json"])

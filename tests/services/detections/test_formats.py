@@ -170,5 +170,6 @@ def test_clocks_are_read_in_the_forms_that_sources_use() -> None:
         "1600618569000",
     ):
         assert read_clock(text) == wanted
-    for nonsense in ("", "soon", "2020-13-01T00:00:00Z", True, None, {}, 10**30):
-        assert read_clock(nonsense) is None
+    nonsense: tuple[object, ...] = ("", "soon", "2020-13-01T00:00:00Z", True, None, {}, 10**30)
+    for value in nonsense:
+        assert read_clock(value) is None

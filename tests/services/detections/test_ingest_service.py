@@ -1,11 +1,14 @@
 """Telemetry through the public door: taken once, judged, grouped, and durable when it is acknowledged."""
 
 import asyncio
+import gzip
 import secrets
+import uuid
 from typing import Any
 
 import pytest
 from tenet.common.v1 import common_pb2 as common
+from tenet.detections.v1 import detections_admin_pb2 as admin_pb
 from tenet.detections.v1 import detections_pb2 as pb
 from tenet.detections.v1 import detections_read_pb2 as read_pb
 from tenet.detections.v1 import detections_write_pb2 as write_pb
@@ -17,11 +20,28 @@ from contracts.events.base import Event
 from contracts.events.detections import DetectionRaised, DetectionRepeated, TelemetryReceived
 from contracts.ids import TenantId
 from infra.grpc import Client, RemoteError
-from services.detections.application import ingest as ingest_module
+from infra.object_store.errors import ObjectStoreFull
+from infra.read_database.turns import in_background
+from services.detections.application.raising import Raising
 from services.detections.application.record_window import RecordWindow
-from tests.fixtures.platform import request_id
-from tests.services.detections.conftest import ROLE, Service, batch_request, reads, writes
+from services.detections.domain.formats.reading import BatchReading, Format
+from services.detections.domain.sigma.packs import pack_of
+from tests.fixtures.platform import Platform, request_id
+from tests.services.detections.conftest import ROLE, Service, administers, batch_request, reads, serving, writes
 from tests.services.detections.records import harmless, lines, ransom_note, remote_desktop, shadow_copies_deleted
+
+NEVER = b"""
+title: Never
+id: <id>
+logsource:
+    product: windows
+    service: security
+detection:
+    nothing:
+        EventID: 0
+    condition: nothing
+level: low
+"""
 
 
 async def events_of(service: Service, tenant_id: str) -> list[Event]:
@@ -122,7 +142,7 @@ async def test_a_batch_whose_append_fails_claims_no_records(
     sensor = await with_rules.sensor(tenant_id)
     content = lines(shadow_copies_deleted("A", 1))
     with monkeypatch.context() as patched:
-        patched.setattr(ingest_module.Raising, "append", _unavailable)
+        patched.setattr(Raising, "append", _unavailable)
         with pytest.raises(RemoteError) as refused:
             await with_rules.ingest(sensor, tenant_id, content, batch_id="b1")
     assert refused.value.reason == "STORE_UNAVAILABLE"
@@ -288,3 +308,92 @@ async def test_nothing_personal_stands_in_the_clear(with_rules: Service) -> None
             rows = await cursor.fetchall()
             assert rows
             assert all(canary not in row[0] for row in rows)
+
+
+async def test_the_evidence_leads_back_to_the_record_that_fired(with_rules: Service) -> None:
+    tenant_id = TenantId(await with_rules.running.onboard())
+    sensor = await with_rules.sensor(tenant_id)
+    content = gzip.compress(lines(harmless("A", 1)) + b"broken\n" + lines(shadow_copies_deleted("A", 2)))
+    answer = await with_rules.ingest(sensor, tenant_id, content)
+    _, analyst = await with_rules.person(ROLE.ROLE_ANALYST, tenant_id)
+    (item,) = await queue(analyst, tenant_id, answer.position)
+    shown = await analyst.call(
+        reads(analyst).GetDetection,
+        read_pb.GetDetectionRequest(tenant_id=tenant_id, detection_id=item.detection_id),
+    )
+    (evidence,) = shown.detection.evidence
+    assert "Delete Shadows" in evidence.summary.value
+    assert evidence.label == common.LABEL_AMBER
+    stored = await with_rules.foundation.objects.get(tenant_id, evidence.sha256)
+    by_offset = {record.offset: record for record in BatchReading(stored, Format.AUTOMATIC).records()}
+    assert "Delete Shadows" in by_offset[evidence.offset].fields["CommandLine"]
+
+
+async def test_a_full_object_store_is_said_and_nothing_is_taken(
+    with_rules: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+
+    async def full(*_: Any) -> None:
+        raise ObjectStoreFull("No room.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(with_rules.foundation.objects), "put", full)
+        with pytest.raises(RemoteError) as refused:
+            await with_rules.ingest(sensor, tenant_id, lines(harmless("A", 1)), batch_id="b1")
+    assert refused.value.reason == "OBJECT_STORE_FULL"
+    assert await events_of(with_rules, tenant_id) == []
+    answer = await with_rules.ingest(sensor, tenant_id, lines(harmless("A", 1)), batch_id="b1")
+    assert answer.receipt.accepted == 1
+
+
+async def test_two_processes_share_a_sensor_without_counting_anything_twice(
+    platform: Platform, with_rules: Service
+) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    async with serving(platform, with_rules.running) as other:
+        # The other process has loaded the rules that were deployed before it started.
+        assert len(other.detections.rules.current.rule_set.engine.rules) == len(
+            with_rules.detections.rules.current.rule_set.engine.rules
+        )
+        at_other = await with_rules.running._client(other.port, (await sensor._metadata())[0][1])
+        records = [shadow_copies_deleted("A", number) for number in range(8)]
+        answers = await asyncio.gather(
+            *(
+                with_rules.ingest(client, tenant_id, lines(*records[start : start + 3]))
+                for start in range(6)
+                for client in (sensor, at_other)
+            )
+        )
+    assert sum(answer.receipt.accepted for answer in answers) == 8
+    assert sum(answer.receipt.raised for answer in answers) == 1
+    events = await events_of(with_rules, tenant_id)
+    counted = sum(event.count for event in events if isinstance(event, DetectionRaised | DetectionRepeated))
+    assert counted == 8
+
+
+async def test_a_pack_that_another_process_deployed_is_at_work_here_soon(
+    platform: Platform, with_rules: Service
+) -> None:
+    async with serving(platform, with_rules.running) as other, in_background("rules", other.detections.rules.follow()):
+        client = await with_rules.client("admin")
+        # A rule that fires on nothing, since what is deployed stays at work for the tests that follow.
+        fresh = NEVER.replace(b"<id>", str(uuid.uuid4()).encode())
+        imported = await client.call(
+            administers(client).ImportRulePack,
+            admin_pb.ImportRulePackRequest(
+                request_id=request_id(), name=f"p{secrets.token_hex(4)}", archive=pack_of({"a.yml": fresh})
+            ),
+        )
+        before = len(other.detections.rules.current.rule_set.engine.rules)
+        await client.call(
+            administers(client).DeployRulePack,
+            admin_pb.DeployRulePackRequest(request_id=request_id(), pack_id=imported.rule_pack.pack_id),
+        )
+        for _ in range(200):
+            if len(other.detections.rules.current.rule_set.engine.rules) == before + 1:
+                break
+            await asyncio.sleep(0.05)
+        assert len(other.detections.rules.current.rule_set.engine.rules) == before + 1

@@ -16,8 +16,11 @@ from services.detections.domain.sigma.engine import Engine, as_texts
 from services.detections.domain.sigma.expressions import And, Atom, Expression, Kind, Not, Or, predicate_of
 from services.detections.domain.sigma.logsources import Route, route_of
 from services.detections.domain.sigma.packs import compile_pack, pack_of
+from tests.services.detections.records import SYSMON
 
 ROUTE = Route("windows", frozenset({"process_creation"}), frozenset({"sysmon"}))
+
+WIDE = base64.b64encode("zab".encode("utf-16le")).decode()
 
 
 def rule(detection: str, logsource: str = "category: process_creation", ident: str = "") -> bytes:
@@ -125,37 +128,31 @@ def test_a_modifier_or_condition_means_what_the_specification_says(
 
 WORDS = st.sampled_from(["", "a", "A", "ab", "b", "ba", "10", "1", "x y"])
 VALUES = st.one_of(WORDS, st.none(), st.integers(0, 11), st.booleans(), st.lists(WORDS, max_size=3))
+FIELD = st.sampled_from("ABC")
+MODIFIER = st.sampled_from(["", "|contains", "|startswith", "|endswith", "|cased"])
+OPERAND = st.sampled_from(["a", "b", "ab", "1", "*b"])
 CLAUSE = st.one_of(
-    st.builds(
-        lambda f, m, v: f"{f}{m}: '{v}'",
-        st.sampled_from("ABC"),
-        st.sampled_from(["", "|contains", "|startswith", "|endswith", "|cased"]),
-        st.sampled_from(["a", "b", "ab", "1", "*b"]),
-    ),
-    st.builds(lambda f: f"{f}: null", st.sampled_from("ABC")),
-    st.builds(lambda f, b: f"{f}|exists: {b}", st.sampled_from("ABC"), st.sampled_from(["true", "false"])),
+    st.builds("{}{}: '{}'".format, FIELD, MODIFIER, OPERAND),
+    st.builds("{}: null".format, FIELD),
+    st.builds("{}|exists: {}".format, FIELD, st.sampled_from(["true", "false"])),
 )
-CONDITIONS = st.sampled_from(
+CONDITION = st.sampled_from(
     ["s0 and s1", "s0 or s1", "s0 and not s1", "not s0", "not (s0 or s1)", "1 of s*", "all of s*"]
 )
+RULES = st.lists(st.tuples(CLAUSE, CLAUSE, CONDITION), min_size=1, max_size=5)
+RECORDS = st.lists(st.dictionaries(st.sampled_from("ABCD"), VALUES), max_size=6)
 
 
-@given(
-    st.lists(st.tuples(CLAUSE, CLAUSE, CONDITIONS), min_size=1, max_size=5),
-    st.lists(st.dictionaries(st.sampled_from("ABCD"), VALUES), max_size=6),
-)
+def numbered(number: int, one: str, two: str, condition: str) -> bytes:
+    ident = f"00000000-0000-4000-8000-{number:012d}"
+    return rule(f"s0:\n    {one}\ns1:\n    {two}\ncondition: {condition}", ident=ident)
+
+
+@given(RULES, RECORDS)
 def test_the_engine_and_a_plain_evaluation_agree_on_every_rule_and_record(
     rules: list[tuple[str, str, str]], records: list[dict[str, Any]]
 ) -> None:
-    compiled = [
-        compile_rule(
-            rule(
-                f"s0:\n    {one}\ns1:\n    {two}\ncondition: {condition}",
-                ident=f"00000000-0000-4000-8000-{number:012d}",
-            )
-        )
-        for number, (one, two, condition) in enumerate(rules)
-    ]
+    compiled = [compile_rule(numbered(number, *parts)) for number, parts in enumerate(rules)]
     engine = Engine(compiled)
     for fields in records * 2:  # The second time answers come from memory.
         wanted = [each.rule_id for each in compiled if plainly(each.expression, fields)]
@@ -203,9 +200,9 @@ def test_a_rule_runs_only_on_its_log_source() -> None:
 @pytest.mark.parametrize(
     ("channel", "event_id", "extra", "categories"),
     [
-        ("Microsoft-Windows-Sysmon/Operational", "1", {}, {"process_creation"}),
+        (SYSMON, "1", {}, {"process_creation"}),
         ("Security", "4688", {}, {"process_creation"}),
-        ("Microsoft-Windows-Sysmon/Operational", "13", {}, {"registry_event", "registry_set"}),
+        (SYSMON, "13", {}, {"registry_event", "registry_set"}),
         (
             "Microsoft-Windows-Sysmon/Operational",
             "12",

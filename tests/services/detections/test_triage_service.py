@@ -1,6 +1,7 @@
 """People at work on detections and customers' reports, and the provider on its rule packs, through the public door."""
 
 from io import BytesIO
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -45,8 +46,8 @@ async def get(client: Client, tenant_id: str, detection_id: str, **more: int) ->
     return answer.detection
 
 
-def verdict(tenant_id: str, detection_id: str, **more: object) -> write_pb.ValidateDetectionRequest:
-    fields: dict[str, object] = {
+def verdict(tenant_id: str, detection_id: str, **more: Any) -> write_pb.ValidateDetectionRequest:
+    fields: dict[str, Any] = {
         "verdict": common.VERDICT_MALICIOUS,
         "confidence_percent": 95,
         "rationale": "Copies deleted by an unknown program, a note was written.",
@@ -60,8 +61,7 @@ def verdict(tenant_id: str, detection_id: str, **more: object) -> write_pb.Valid
 async def test_one_queue_over_all_tenants_of_the_analyst_and_none_other(with_rules: Service) -> None:
     mine = [await with_rules.running.onboard() for _ in range(2)]
     foreign = await with_rules.running.onboard()
-    for tenant_id in (*mine, foreign):
-        position = await detected(with_rules, tenant_id)
+    position = max([await detected(with_rules, tenant_id) for tenant_id in (*mine, foreign)])
     _, analyst = await with_rules.person(ROLE.ROLE_ANALYST, *mine)
     answer = await triage(analyst, position, *mine)
     assert {item.tenant_id for item in answer.items} == set(mine)
@@ -268,7 +268,7 @@ async def test_a_pack_is_imported_once_and_its_next_version_takes_its_place(
     listed = await client.call(
         reads(client).ListRulePacks, read_pb.ListRulePacksRequest(deployed_only=True, min_position=deployed.position)
     )
-    assert [pack.pack_id for pack in listed.rule_packs] == [second.rule_pack.pack_id]
+    assert [pack.pack_id for pack in listed.rule_packs if pack.name == "tenet"] == [second.rule_pack.pack_id]
     running = {rule.title for rule in with_rules.detections.rules.current.rule_set.engine.rules}
     assert "Ransom Note Written" in running
     assert "Shadow Copies or Backups Deleted" not in running
@@ -281,7 +281,8 @@ async def test_a_pack_is_imported_once_and_its_next_version_takes_its_place(
         admin_pb.DeployRulePackRequest(request_id=request_id(), pack_id=first.rule_pack.pack_id),
     )
     assert back.position > deployed.position
-    assert len(with_rules.detections.rules.current.rule_set.engine.rules) == first.rule_pack.rules
+    running = {rule.title for rule in with_rules.detections.rules.current.rule_set.engine.rules}
+    assert "Shadow Copies or Backups Deleted" in running
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,15 @@ async def test_the_customer_confirms_or_disputes_and_both_stay_on_record(world: 
     again = await world.publish()
     model = json.loads((await world.shown(again.report_id, again.position)).model)
     assert [reply["figure"] for reply in model["replies"]] == [None, "funnel.detections"]
+    asked = read.RenderReportRequest(tenant_id=world.tenant_id, report_id=again.report_id)
+    html = (await world.approver.call(world.approver_reads.RenderReport, asked)).html.decode()
+    assert "of Security report" in html
+    assert "by Somebody " in html
+
+    public = await world.publish(audience=pb.AUDIENCE_COMMUNITY)
+    asked.report_id = public.report_id
+    html = (await world.analyst.call(world.read.RenderReport, asked)).html.decode()
+    assert "Somebody" not in html
 
 
 async def test_publishing_again_restates_the_earlier_report_and_rebuilds_too(world: ReportingWorld) -> None:

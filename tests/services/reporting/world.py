@@ -46,6 +46,10 @@ class ReportingWorld:
         return self.analyst.stub(reporting_read_pb2_grpc.ReportingReadServiceStub)
 
     @property
+    def approver_reads(self) -> reporting_read_pb2_grpc.ReportingReadServiceStub:
+        return self.approver.stub(reporting_read_pb2_grpc.ReportingReadServiceStub)
+
+    @property
     def write(self) -> reporting_write_pb2_grpc.ReportingWriteServiceStub:
         return self.analyst.stub(reporting_write_pb2_grpc.ReportingWriteServiceStub)
 

@@ -1,0 +1,67 @@
+"""Who a command is made as: `--as NAME` at the local issuer, else `TENET_TOKEN`, else `TENET_API_KEY`."""
+
+import time
+from pathlib import Path
+
+import aiohttp
+
+from infra.auth.issuer_keys import read_secret
+from infra.cli.problems import Problem
+from infra.grpc.channel import Authorization
+
+TOKEN_VARIABLE = "TENET_TOKEN"  # noqa: S105  # The name of a variable.
+API_KEY_VARIABLE = "TENET_API_KEY"
+RENEW_BEFORE_SECONDS = 60.0
+ISSUER_TIMEOUT_SECONDS = 10.0
+
+
+def fixed_token(token: str) -> Authorization:
+    async def authorization() -> str:
+        return f"Bearer {token}"
+
+    return authorization
+
+
+def fixed_api_key(credential: str) -> Authorization:
+    """`credential` is `<key id>.<secret>`, as it was issued."""
+
+    async def authorization() -> str:
+        return f"ApiKey {credential}"
+
+    return authorization
+
+
+class LocalTokens:
+    """Tokens of the local issuer for one name, renewed before they expire. For trials on this machine only."""
+
+    def __init__(self, issuer: str, secret_directory: Path, name: str) -> None:
+        """`issuer` is its `host:port`. The name is not checked here: who may be whom is for Tenet to say."""
+        self._url, self._directory, self._name = f"http://{issuer}/token", secret_directory, name
+        self._token, self._good_until = "", 0.0
+
+    async def __call__(self) -> str:
+        """The `authorization` header. Raises Problem."""
+        if time.monotonic() >= self._good_until:
+            await self._renew()
+        return f"Bearer {self._token}"
+
+    async def _renew(self) -> None:
+        try:
+            headers = {"authorization": f"Bearer {read_secret(self._directory)}"}
+            timeout = aiohttp.ClientTimeout(total=ISSUER_TIMEOUT_SECONDS)
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.post(self._url, json={"name": self._name}, headers=headers) as answer,
+            ):
+                if answer.status == 400:
+                    raise Problem("NAME_INVALID", f"{self._name!r} is not a name that the local issuer takes.")
+                answer.raise_for_status()
+                content = await answer.json()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Problem(
+                "ISSUER_UNREACHABLE",
+                f"The local issuer gave no token: {error or type(error).__name__}.",
+                hint="`--as NAME` works on the machine and account that run ./tenet up; elsewhere set TENET_TOKEN.",
+            ) from error
+        self._token = content["access_token"]
+        self._good_until = time.monotonic() + content["expires_in"] - RENEW_BEFORE_SECONDS

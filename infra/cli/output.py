@@ -1,0 +1,78 @@
+"""What people see: tables that fit 100 columns and narrower terminals, key and value lists, and JSON for programs."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+USUAL_WIDTH = 100
+"""Columns where the output is no terminal and nothing says how wide it is."""
+NARROWEST = 40
+
+
+def console() -> Console:
+    """Colour only where the terminal has it; never wider than the terminal."""
+    width = None
+    if not os.environ.get("COLUMNS"):
+        width = max(NARROWEST, shutil.get_terminal_size((USUAL_WIDTH, 24)).columns)
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", empty: str = "") -> None:
+    """`empty` is said when there are no rows. A column whose name ends in `>` is set to the right."""
+    out, listed = console(), list(rows)
+    if not listed:
+        out.print(empty or "Nothing.")
+        return
+    out.print(table_of(columns, listed, title=title))
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in columns:
+        right = name.endswith(">")
+        table.add_column(name.rstrip(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
+    return table
+
+
+def show_pairs(pairs: Iterable[tuple[str, object]]) -> None:
+    """Key and value, one a line; those without a value are left out."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for key, value in pairs:
+        if value not in ("", None):
+            grid.add_row(key, value if isinstance(value, Text) else Text(_cell(value)))
+    console().print(grid)
+
+
+def show_json(content: Message | object) -> None:
+    """Plain JSON, never folded or coloured."""
+    value = plain(content) if isinstance(content, Message) else content
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def plain(message: Message) -> dict[str, object]:
+    """The message as JSON values, with the field names of its schema."""
+    return MessageToDict(message, preserving_proto_field_name=True)
+
+
+def say(text: str) -> None:
+    console().print(text)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
