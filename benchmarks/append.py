@@ -1,4 +1,4 @@
-"""Appends to one tenant: `python -m benchmarks.append`. Peers: plain INSERT, COPY, the eventsourcing library's recorder."""
+"""Appends to one tenant: `python -m benchmarks.append`. Peers: plain INSERT, COPY, the eventsourcing library."""
 
 import asyncio
 import functools

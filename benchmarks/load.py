@@ -1,4 +1,4 @@
-"""The same load for every store: commands of one small event each, prepared before the clock runs, from N waiting clients."""
+"""One load for every store: commands of one small event each, made before the clock runs, from N waiting clients."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Appends to a random one of 1,000 tenants on one server, 8 waiting: `python -m benchmarks.tenants [number of tenants]`."""
+"""Appends to a random one of 1,000 tenants on one server, 8 waiting: `python -m benchmarks.tenants [tenants]`."""
 
 import asyncio
 import functools

@@ -142,6 +142,15 @@ class ClockRefused(Unavailable):
     reason = "CLOCK_REFUSED"
 
 
+class LedgerReadOnly(FailedPrecondition):
+    """The ledger is not an extension of the head that was signed; it takes nothing in until people have looked at it."""
+
+    reason = "LEDGER_READ_ONLY"
+
+    def __init__(self) -> None:
+        super().__init__("The ledger contradicts what was signed of it and is read-only until that is resolved.")
+
+
 class StoreUnavailable(Unavailable):
     """The ledger's database does not answer or has no room. Nothing was acknowledged; retry with the same id."""
 

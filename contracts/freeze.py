@@ -44,13 +44,16 @@ def schema_of(cls: type[Event]) -> dict[str, Any]:
 
 _STORED_SEALED: dict[str, Any] = {
     "title": "Sealed",
-    "description": "The commitment to a value whose opening lies apart, and the opaque identifier of its data subject.",
+    "description": "The commitment to a value whose opening lies apart, and the opaque identifier of its data subject; "
+    "event_id and path only where an earlier event sealed the value.",
     "type": "object",
     "properties": {
-        "sealed": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+        "commitment": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
         "subject": {"type": "string"},
+        "event_id": {"type": "string"},
+        "path": {"type": "string"},
     },
-    "required": ["sealed", "subject"],
+    "required": ["commitment", "subject"],
     "additionalProperties": False,
 }
 

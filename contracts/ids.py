@@ -44,8 +44,11 @@ def is_opaque_id(text: str, kind: str | None = None) -> bool:
 
 
 def stream_name(category: str, identifier: str) -> StreamName:
-    """The stream of one aggregate. Its category, before the first hyphen, decides which service owns it."""
-    return StreamName(f"{category}-{identifier}")
+    """The stream of one aggregate. Its category, before the first hyphen, decides which service owns it.
+
+    An opaque identifier of the category's own kind has the category in it already and is the stream's name.
+    """
+    return StreamName(identifier if is_opaque_id(identifier, category) else f"{category}-{identifier}")
 
 
 def category_of(stream: str) -> str:

@@ -1,8 +1,9 @@
 """The envelope, sealed fields, and the closed registry of event classes with their upcasters.
 
 An event class is a frozen pydantic model decorated with `@event(topic, category=…)`. The topic is a fixed string, so
-moving or renaming the class never orphans history. A changed shape is a new version: raise `version`, add an upcaster with
-`@upcaster(topic, from_version)` beside the class, freeze a new schema and a new sample (`python -m contracts.freeze`).
+moving or renaming the class never orphans history. A changed shape is a new version: raise `version`, add an upcaster
+with `@upcaster(topic, from_version)` beside the class, and write the new schema (`python -m contracts.freeze`) and the
+new sample (`python -m infra.event_store.samples`).
 """
 
 from collections.abc import Callable, Iterator

@@ -90,7 +90,7 @@ class DetectionRaised(Event):
     severity_id: int
     techniques: tuple[str, ...]
     asset_ids: tuple[str, ...]
-    asset_value: int | None
+    asset_value: int | None = None
     sensor_id: str
     group_key: str
     first_seen_at: Instant

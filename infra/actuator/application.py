@@ -49,11 +49,10 @@ class Actuator:
         """POST /openc2, signed (Standard Webhooks) over the exact bytes; `webhook-id` is the command's identifier."""
         body = await request.read()
         try:
-            self._webhook.verify(body, dict(request.headers))
+            # The library reads the body as JSON only once the signature is right.
+            asked = read_command(self._webhook.verify(body, dict(request.headers)))
         except WebhookVerificationError:
             return _answer(Outcome(401, "the signature is missing, wrong or too old", ""))
-        try:
-            asked = read_command(json.loads(body))
         except (CommandMalformed, ValueError, RecursionError) as error:
             return _answer(Outcome(400, str(error)[:200], ""))
         if isinstance(asked, Query):

@@ -1,7 +1,7 @@
 """The recorder interfaces of the `eventsourcing` library (9.5) over one tenant's ledger, synchronous and thin.
 
-A notification id is the position + 1. What the library stores are opaque bytes; they are wrapped in an entry, so that the
-ledger stays one kind of thing. The library counts versions within an aggregate from any number; the ledger counts from
+A notification id is the position + 1. What the library stores are opaque bytes; they are wrapped in an entry, so that
+the ledger stays one kind of thing. The library counts versions within an aggregate from any number; the ledger counts from
 1, and the entry keeps the library's number. Not for Tenet's own events: those go through `handler.CommandHandler`.
 """
 
@@ -67,7 +67,7 @@ class LedgerAggregateRecorder(AggregateRecorder):
 
     @override
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Records all or none. Raises IntegrityError when an aggregate is not at the version before the first event's."""
+        """Records all or none. Raises IntegrityError when an aggregate is not at the version before its first event."""
         self._record(stored_events, kwargs)
         return None
 

@@ -22,7 +22,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7236270183449625
 """Shared with `create_tenant_v1`, so that no tenant is created while its layout changes."""
 
-SUPPORTED_SCHEMAS = range(9, 10)
+SUPPORTED_SCHEMAS = range(10, 11)
 """The schema versions that this program can work with; the version is the number of the last shared migration."""
 
 
@@ -133,10 +133,17 @@ async def _register_logins(connection: AsyncConnection, logins: Sequence[Service
     async with connection.transaction():
         for each in logins:
             await connection.execute(
-                "INSERT INTO tenet_meta.logins AS l (login, categories, may_create_tenants, may_erase)"
-                " VALUES (%s, %s, %s, %s) ON CONFLICT (login) DO UPDATE SET categories = excluded.categories,"
-                " may_create_tenants = excluded.may_create_tenants, may_erase = excluded.may_erase",
-                (each.login, sorted(each.categories), each.may_create_tenants, each.may_erase),
+                "INSERT INTO tenet_meta.logins AS l (login, categories, may_create_tenants, may_erase,"
+                " may_make_read_only) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (login) DO UPDATE SET categories = excluded.categories,"
+                " may_create_tenants = excluded.may_create_tenants, may_erase = excluded.may_erase,"
+                " may_make_read_only = excluded.may_make_read_only",
+                (
+                    each.login,
+                    sorted(each.categories),
+                    each.may_create_tenants,
+                    each.may_erase,
+                    each.may_make_read_only,
+                ),
             )
         for login in (PROJECTOR, *(each.login for each in logins)):
             for statement in _grants(login, [each for each in logins if each.login == login]):
@@ -152,6 +159,8 @@ def _grants(login: str, service: Sequence[ServiceLogin]) -> Iterator[bytes]:
         yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.append_as_v1 TO {}").format(name).as_bytes(None)
     if any(each.may_create_tenants for each in service):
         yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.create_tenant_v1(text) TO {}").format(name).as_bytes(None)
+    if any(each.may_make_read_only for each in service):
+        yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.make_read_only_v1 TO {}").format(name).as_bytes(None)
 
 
 async def _apply_to_tenants(connection: AsyncConnection, migrations: Sequence[Migration]) -> list[tuple[str, str]]:

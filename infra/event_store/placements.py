@@ -21,6 +21,8 @@ class Placement:
     cell: str
     schema: str
     role: str
+    read_only: bool = False
+    """The ledger contradicts what was signed and kept outside its server; it takes no appends."""
 
 
 class Placements(Protocol):
@@ -29,6 +31,9 @@ class Placements(Protocol):
 
     async def tenants(self) -> list[TenantId]:
         """Every tenant that has a ledger, in order of identifier. Raises StoreUnavailable."""
+
+    async def make_read_only(self, tenant_id: TenantId, reason: str) -> None:
+        """Closes the ledger for appends, at once and for every process. Raises TenantUnknown, StoreUnavailable."""
 
     async def create_tenant(self, tenant_id: TenantId, cell: str | None = None) -> Placement:
         """Creates the tenant's ledger, on the named cell or the one with the fewest; harmless to repeat."""
@@ -53,9 +58,11 @@ class CellPlacements:
         if now - self._unknown.get(tenant_id, -UNKNOWN_TENANT_SECONDS) < UNKNOWN_TENANT_SECONDS:
             raise TenantUnknown
         for cell in self._pools.names:
-            rows = await self._query(cell, "SELECT true FROM tenet_meta.tenants WHERE tenant_id = %s", (tenant_id,))
+            rows = await self._query(
+                cell, "SELECT read_only_since IS NOT NULL FROM tenet_meta.tenants WHERE tenant_id = %s", (tenant_id,)
+            )
             if rows:
-                return self._remember(tenant_id, cell)
+                return self._remember(tenant_id, cell, read_only=bool(rows[0][0]))
         self.forget(tenant_id)
         self._unknown[tenant_id] = now
         while len(self._unknown) > MAX_UNKNOWN_TENANTS:
@@ -65,8 +72,9 @@ class CellPlacements:
     async def tenants(self) -> list[TenantId]:
         found: list[TenantId] = []
         for cell in self._pools.names:
-            for (tenant_id,) in await self._query(cell, "SELECT tenant_id FROM tenet_meta.tenants", ()):
-                self._remember(TenantId(str(tenant_id)), cell)
+            statement = "SELECT tenant_id, read_only_since IS NOT NULL FROM tenet_meta.tenants"
+            for tenant_id, read_only in await self._query(cell, statement, ()):
+                self._remember(TenantId(str(tenant_id)), cell, read_only=bool(read_only))
                 found.append(TenantId(str(tenant_id)))
         return sorted(found)
 
@@ -80,11 +88,16 @@ class CellPlacements:
         self._unknown.pop(tenant_id, None)
         return self._remember(tenant_id, chosen)
 
+    async def make_read_only(self, tenant_id: TenantId, reason: str) -> None:
+        placement = await self.find(tenant_id)
+        await self._query(placement.cell, "SELECT tenet_meta.make_read_only_v1(%s, %s)", (tenant_id, reason))
+        self._remember(tenant_id, placement.cell, read_only=True)
+
     def forget(self, tenant_id: TenantId) -> None:
         self._known.pop(tenant_id, None)
 
-    def _remember(self, tenant_id: TenantId, cell: str) -> Placement:
-        placement = Placement(tenant_id, cell, schema_of(tenant_id), role_of(tenant_id))
+    def _remember(self, tenant_id: TenantId, cell: str, *, read_only: bool = False) -> Placement:
+        placement = Placement(tenant_id, cell, schema_of(tenant_id), role_of(tenant_id), read_only)
         self._known[tenant_id] = (time.monotonic(), placement)
         return placement
 

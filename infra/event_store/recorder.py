@@ -10,7 +10,7 @@ import psycopg
 import structlog
 from psycopg.sql import SQL, Composed, Placeholder
 
-from contracts.errors import ClockRefused, Kind, StoreUnavailable, TenantUnknown, TenetError
+from contracts.errors import ClockRefused, Kind, LedgerReadOnly, StoreUnavailable, TenantUnknown, TenetError
 from contracts.ids import StreamName, TenantId
 from infra.event_store.arrays import ByteaArray, Int4Array, Int8Array, TextArray
 from infra.event_store.cells import CellPools, Connection
@@ -41,6 +41,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _APPEND = SQL("SELECT * FROM tenet_meta.append_as_v1({})").format(SQL(", ").join([Placeholder()] * 20))
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "25006")
 """SQLSTATE classes of a server that is going down, out of room or unreachable; 25006: a server that is read-only."""
+_PLACED_OTHERWISE = ("TN003", "42501")
+"""What is remembered of the tenant may be out of date: it has moved, or its role may not append any more."""
 
 
 class LedgerRefused(TenetError):
@@ -73,7 +75,7 @@ class Recorder:
         """Appends one command, durably, and returns the ledger's verdict on it.
 
         Raises MalformedCommand and EntryTooLarge before anything is sent, StoreOverloaded, ClockRefused, TenantUnknown,
-        and StoreUnavailable: then the outcome may be unknown, and only the same request key makes a retry safe.
+        LedgerReadOnly, and StoreUnavailable: then the outcome may be unknown, and only the same request key makes a retry safe.
         """
         command.check()
         ask = _Append(command)
@@ -87,7 +89,7 @@ class Recorder:
     async def _serve(self, tenant_id: TenantId, group: list[_Append]) -> None:
         try:
             verdicts = await self._commit_surely(tenant_id, [ask.command for ask in group])
-        except (StoreUnavailable, ClockRefused, TenantUnknown):
+        except (StoreUnavailable, ClockRefused, TenantUnknown, LedgerReadOnly):
             raise
         except TenetError as error:
             if len(group) == 1:
@@ -115,10 +117,12 @@ class Recorder:
         moved = False
         while True:
             placement = await self._placements.find(tenant_id)
+            if placement.read_only:
+                raise LedgerReadOnly
             try:
                 return await self._commit(placement, commands)
             except psycopg.Error as error:
-                if error.sqlstate == "TN003" and not moved:
+                if error.sqlstate in _PLACED_OTHERWISE and not moved:
                     moved = True
                     self._placements.forget(tenant_id)
                     continue

@@ -21,12 +21,13 @@ LEDGER_DATABASE = "tenet_cell"
 
 @dataclass(frozen=True, slots=True)
 class ServiceLogin:
-    """A service's login and what it may do: append to streams of its categories, and two rare powers."""
+    """A service's login and what it may do: append to streams of its categories, and three rare powers."""
 
     login: str
     categories: frozenset[str]
     may_create_tenants: bool = False
     may_erase: bool = False
+    may_make_read_only: bool = False
 
 
 async def prepare_server(

@@ -6,7 +6,12 @@ from typing import Protocol, Self, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from infra.grpc.limits import DEFAULT_DEADLINE_SECONDS, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES
+from infra.grpc.limits import (
+    DEFAULT_DEADLINE_SECONDS,
+    MAX_MESSAGE_BYTES,
+    MAX_METADATA_BYTES,
+    MAX_RECONNECT_PAUSE_SECONDS,
+)
 from infra.grpc.status import RemoteError, remote_error
 from infra.telemetry import current_traceparent
 
@@ -41,6 +46,7 @@ class Client:
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+            ("grpc.max_reconnect_backoff_ms", int(MAX_RECONNECT_PAUSE_SECONDS * 1000)),
         ]
         if credentials is None:
             self.channel = grpc.aio.insecure_channel(target, options=options)

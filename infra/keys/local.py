@@ -79,6 +79,9 @@ class LocalKeyStore:
     async def object_key(self, tenant_id: TenantId) -> bytes:
         return await self._tenant_key(tenant_id, "tenet/objects/v1")
 
+    async def signing_key(self, tenant_id: TenantId, generation: int) -> bytes:
+        return await self._tenant_key(tenant_id, f"tenet/log/v1/{generation}")
+
     async def destroy_subject(self, tenant_id: TenantId, subject: str) -> str | None:
         try:
             return await _in_thread(lambda: self._vault.destroy_subject(tenant_id, subject))

@@ -35,6 +35,9 @@ class KeyStore(Protocol):
     async def object_key(self, tenant_id: TenantId) -> bytes:
         """32 bytes under which the tenant's objects are encrypted. Raises TenantKeysDestroyed."""
 
+    async def signing_key(self, tenant_id: TenantId, generation: int) -> bytes:
+        """32 bytes, the seed of the Ed25519 key by which the tenant's log signs. Raises TenantKeysDestroyed."""
+
     async def destroy_subject(self, tenant_id: TenantId, subject: str) -> str | None:
         """Destroys the subject's present key and returns its identifier; None when it has none.
 

@@ -20,6 +20,7 @@ LOGINS = tuple(
         categories_of(getattr(events, service)),
         may_create_tenants=service == "tenancy",
         may_erase=service == "ledger",
+        may_make_read_only=service == "ledger",
     )
     for service in SERVICES
 )

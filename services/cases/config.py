@@ -32,7 +32,7 @@ class ConnectorConfig(BaseModel):
     read_back_token: str = Field(default="", repr=False)
     tenants: tuple[str, ...] = ()
     """The tenants whose actions may go this way; empty: all. A customer's own receiver names that customer alone."""
-    timeout_seconds: float = Field(default=5.0, gt=0, le=60)
+    timeout_seconds: float = Field(default=3.0, gt=0, le=10)
 
 
 class CasesSettings(BaseSettings):

@@ -34,11 +34,12 @@ def wire(foundation: Foundation) -> Wired:
         tenant = foundation.directory.state.tenants.get(tenant_id)
         return tenant.time_zone if tenant else None
 
+    def ancestors(tenant_id: TenantId) -> tuple[TenantId, ...]:
+        return foundation.directory.state.ancestors(tenant_id)
+
     reports = Reports(ledger.handler, ledger.repository, ledger.feed, foundation.objects, time_zone)
     read_side = ReadSide(foundation.database, ledger.followed, ledger.tenants, clock=foundation.clock, views=VIEWS)
-    namer = Namer(
-        read_side.reader, foundation.opener, lambda tenant_id: foundation.directory.state.ancestors(tenant_id)
-    )
+    namer = Namer(read_side.reader, foundation.opener, ancestors)
     read = ReportingReadServicer(read_side.reader, reports, ledger.feed, foundation.opener, namer)
     hosted = (
         Hosted.of(reporting_read_pb2, "ReportingReadService", read),

@@ -47,4 +47,8 @@ def test_a_tenant_has_a_schema_and_a_role_of_its_own() -> None:
 
 
 def test_the_category_of_a_stream_is_what_stands_before_the_first_hyphen() -> None:
-    assert category_of(stream_name("rule_pack", "rule_pack-01")) == "rule_pack"
+    assert category_of(stream_name("rule_pack", "pack-01")) == "rule_pack"
+    opaque = new_id("rule_pack")
+    assert stream_name("rule_pack", opaque) == opaque
+    assert stream_name("telemetry", opaque) == f"telemetry-{opaque}"
+    assert stream_name("tenant", "tenant-a") == "tenant-tenant-a", "a chosen name never stands for another stream"

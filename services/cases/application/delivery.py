@@ -11,7 +11,7 @@ from services.cases.connectors.port import Acknowledged, Connector, NotSeen, Ord
 from services.cases.connectors.registry import Connectors
 from services.cases.domain.repertoire import Deed, deed_of
 
-SEND_PAUSES_SECONDS = (0.2, 1.0, 3.0)
+SEND_PAUSES_SECONDS = (0.2, 1.0)
 """Before each further try to learn what became of an order. After the last one its outcome counts as unknown."""
 READ_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Before each look at the target's state. An effect that does not show after the last one is not verified."""
@@ -33,8 +33,8 @@ class Delivery:
         """Hands the order over once. Safe to call again after a crash.
 
         The receiver is asked first, every time: an earlier try of this very call may have got through. The order goes
-        out only after the receiver itself has said that it never saw it, and it carries the receiver's key against a second
-        effect for the try that may still be on its way.
+        out only after the receiver itself has said that it never saw it, and it carries the receiver's key against a
+        second effect for the try that may still be on its way.
         """
         connector = self._connectors.get(tenant_id, intent.connector)
         order = await self._order(tenant_id, intent)

@@ -72,7 +72,7 @@ class Raising:
         return derive_id("detection", self.tenant_id, group.key, generation)
 
     def _event(self, group: Group, loaded: Loaded[detection.Detection], assets: Sequence[KnownAsset]) -> Event:
-        detection_id = loaded.stream.removeprefix(f"{detection.CATEGORY}-")
+        detection_id = str(loaded.stream)  # A stream of one opaque identifier is named by it.
         subject = self._subject(group, assets)
         evidence = self._evidence(detection_id, group, subject)
         if loaded.state.exists:

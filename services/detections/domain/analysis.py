@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.events.detections import PutAside, RuleRef, TelemetryReceived
+from services.detections.config import MAX_TITLE_CHARACTERS
 from services.detections.domain.commands import IngestBatch
 from services.detections.domain.formats.clocks import believable
 from services.detections.domain.formats.records import Alert, Record
@@ -25,7 +26,7 @@ class RuleSet:
     def fired(self, rule: CompiledRule) -> Fired:
         reference = RuleRef(
             rule_id=rule.rule_id,
-            title=rule.title[:300],
+            title=rule.title[:MAX_TITLE_CHARACTERS],
             sha256=rule.sha256,
             pack_sha256=self.packs[rule.rule_id],
             level=rule.level,

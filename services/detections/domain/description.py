@@ -72,6 +72,11 @@ class Description:
     summary: str
     observables: tuple[str, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes as UTF-8."""
+        return sum(len(text.encode("utf-8", "replace")) for text in (self.summary, *self.observables))
+
 
 def describe(record: Record) -> Description:
     return Description(_summary(record), _observables(record))

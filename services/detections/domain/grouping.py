@@ -13,6 +13,7 @@ from typing import Protocol
 from contracts.events.detections import RuleRef
 from services.detections.config import (
     GROUP_WINDOW,
+    MAX_DESCRIPTION_BYTES_PER_BATCH,
     MAX_DETECTIONS_PER_BATCH,
     MAX_EVIDENCE_PER_GROUP,
 )
@@ -77,12 +78,16 @@ class Group:
     count: int = 0
     samples: list[tuple[int, Description]] = field(default_factory=list)
 
-    def add(self, record: Record, moment: datetime) -> None:
+    def add(self, record: Record, moment: datetime) -> int:
+        """Returns how many bytes of description the record added."""
         self.count += 1
         self.first = min(self.first, moment)
         self.last = max(self.last, moment)
-        if len(self.samples) < MAX_EVIDENCE_PER_GROUP:
-            self.samples.append((record.offset, describe(record)))
+        if len(self.samples) >= MAX_EVIDENCE_PER_GROUP:
+            return 0
+        description = describe(record)
+        self.samples.append((record.offset, description))
+        return description.size
 
 
 class Grouping:
@@ -92,6 +97,7 @@ class Grouping:
         self._index = index
         self._groups: dict[str, Group] = {}
         self._keys: dict[tuple[object, ...], str] = {}
+        self._described = 0
 
     def add(self, record: Record, fired: Fired, moment: datetime) -> None:
         """`moment` is when it happened, or when it was received if the record's clock is not believable.
@@ -106,14 +112,13 @@ class Grouping:
             key = self._keys[identity] = self._key(fired.rule.rule_id, place, window)
         group = self._groups.get(key)
         if group is None:
-            if len(self._groups) >= MAX_DETECTIONS_PER_BATCH:
-                raise BatchRaisesTooMuch(
-                    "This batch touches more detections than one append can hold; send it in smaller parts.",
-                    metadata={"limit": str(MAX_DETECTIONS_PER_BATCH)},
-                )
-            group = Group(key, fired, record.source.value, place, moment, moment)
-            self._groups[key] = group
-        group.add(record, moment)
+            group = self._groups[key] = Group(key, fired, record.source.value, place, moment, moment)
+        self._described += group.add(record, moment)
+        if len(self._groups) > MAX_DETECTIONS_PER_BATCH or self._described > MAX_DESCRIPTION_BYTES_PER_BATCH:
+            raise BatchRaisesTooMuch(
+                "This batch touches more detections than one append can hold; send it in smaller parts.",
+                metadata={"limit": str(MAX_DETECTIONS_PER_BATCH)},
+            )
 
     def __iter__(self) -> Iterator[Group]:
         return iter(self._groups.values())

@@ -70,6 +70,10 @@ DEFINITIONS: dict[str, str] = {
         "apart, as do undecided detections."
     ),
     "cases": ("Cases opened in the period, and cases open or closed as of the report's last entry."),
+    "mandates": (
+        "Versions of the charter that were approved, and pre-authorisations that are neither revoked nor expired "
+        "as of the report's last entry."
+    ),
     "approvals": ("Approvals and rejections of response plans given in the period."),
     "awaiting_customer": (
         "What waits for the customer as of the report's last entry, and how long: plans without the approvals "

@@ -13,7 +13,17 @@ from contracts.events.base import instant
 from services.reporting.domain.chronicle import Chronicle, Mark
 from services.reporting.domain.definitions import DEFINITIONS, DEFINITIONS_VERSION
 from services.reporting.domain.figures import FigureMaker, Json
-from services.reporting.domain.metrics import actions, cases, coverage, durations, findings, funnel, needs, verdicts
+from services.reporting.domain.metrics import (
+    actions,
+    cases,
+    coverage,
+    durations,
+    findings,
+    funnel,
+    mandates,
+    needs,
+    verdicts,
+)
 from services.reporting.domain.metrics.cases import UNLABELLED, sealed_json
 from services.reporting.domain.restatement import restated
 
@@ -49,6 +59,7 @@ def build(chronicle: Chronicle, earlier: Json | None = None) -> Json:
     waiting, since = needs.rows(chronicle, make)
     sections = [
         _section("needs", needs.figures(make, waiting, since), waiting),
+        _section("mandates", mandates.figures(chronicle, make), mandates.rows(chronicle, make)),
         _section("funnel", funnel.figures(chronicle, make)),
         _section("durations", durations.figures(chronicle, make)),
         _section("cases", cases.figures(chronicle, make), cases.rows(chronicle, make), MAX_CASES),

@@ -6,6 +6,7 @@ from typing import Any
 NOT_KNOWN = "not known"
 
 TITLES = {
+    "charter": "Approve a version of the charter",
     "approval": "Approve or reject a response plan",
     "notice": "Acknowledge a notice",
     "enquiry": "Answer: did you expect this?",

@@ -1,4 +1,4 @@
-"""The append function against a model in Python, by whichever of its ways it takes: one event, a clean group, judging."""
+"""The append function against a model in Python, whichever way it takes: one event, a clean group, judging."""
 
 import hashlib
 import time

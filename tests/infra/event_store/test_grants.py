@@ -56,8 +56,7 @@ ATTEMPTS = [
     "UPDATE tenet_meta.logins SET categories = '{{tenant}}'",
     "UPDATE tenet_meta.limits SET ledger_ahead_us = 1",
     "CREATE OR REPLACE FUNCTION tenet_meta.heads_v1(p text[]) RETURNS int LANGUAGE sql AS 'SELECT 1'",
-    "SELECT * FROM tenet_meta.judge_v1('{schema}', 0, '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', "
-    "'{{}}', '{{}}')",
+    "SELECT * FROM tenet_meta.judge_v1(NULL, 0, {empty}, {empty}, {empty}, {empty}, {empty}, {empty}, {empty}, {empty}, {empty}, {empty})",
     "CREATE ROLE intruder SUPERUSER",
     "SET ROLE tenet_owner",
     "SET SESSION AUTHORIZATION postgres",
@@ -75,7 +74,7 @@ async def test_no_login_can_change_a_ledger_but_through_its_functions(
             await connection.execute(f"SET ROLE {placement.role}")
         for attempt in ATTEMPTS:
             with pytest.raises((errors.InsufficientPrivilege, errors.UndefinedFunction)):
-                await connection.execute(attempt.format(schema=placement.schema))
+                await connection.execute(attempt.format(schema=placement.schema, empty="'{}'"))
 
 
 async def test_a_login_sees_nothing_of_a_ledger_without_the_tenants_role(connect: Any, placement: Placement) -> None:
@@ -170,7 +169,8 @@ async def test_a_function_of_the_callers_own_does_not_shadow_what_the_ledger_cal
     async with await AsyncConnection.connect(servers.owner_dsn()) as connection:
         cursor = await connection.execute(
             "SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
-            " WHERE n.nspname = 'tenet_meta' AND p.prosecdef AND NOT p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp']"
+            " WHERE n.nspname = 'tenet_meta' AND p.prosecdef"
+            " AND NOT p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp']"
         )
         assert await cursor.fetchall() == []
         cursor = await connection.execute(

@@ -85,6 +85,18 @@ class Responses(RuleBasedStateMachine):
         self.world.withdraw(self.detections[name])
 
     @rule(name=st.sampled_from(DETECTIONS))
+    def withdraw_and_validate_anew(self, name: str) -> None:
+        self.world.withdraw(self.detections[name])
+        self.world.validate(self.detections[name])
+
+    @rule(name=st.sampled_from(DETECTIONS))
+    def go_as_far_as_a_plan(self, name: str) -> None:
+        self.world.validate(self.detections[name])
+        case_id = self.attempt(self.world.open(self.detections[name]))
+        if case_id is not None:
+            self.attempt(self.world.decide(case_id))
+
+    @rule(name=st.sampled_from(DETECTIONS))
     def withdraw_during_the_next_append(self, name: str) -> None:
         self.world.ledger.before_append.append(lambda: self.world.withdraw(self.detections[name]))
 
@@ -221,7 +233,7 @@ def _standing(world: World, detection_id: str, before: int) -> int | None:
 def test_no_sequence_responds_without_a_standing_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "SEND_PAUSES_SECONDS", (0.0,))
     monkeypatch.setattr(delivery, "READ_PAUSES_SECONDS", (0.0,))
-    limits = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+    limits = settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
     Responses.TestCase.settings = limits
     Responses.TestCase("runTest").runTest()
 

@@ -19,11 +19,12 @@ from contracts.events.cases import (
     PlanDecided,
 )
 from contracts.events.subjects import Verdict
+from contracts.ids import TenantId
 from contracts.labels import Label
 from services.cases.domain import commands as ask
 from services.cases.domain import errors
 from tests.services.cases.charters import principal
-from tests.services.cases.world import World
+from tests.services.cases.world import TENANT, World
 
 SIMPLE = """
 charter: 1
@@ -529,3 +530,21 @@ async def test_a_tripwire_or_the_end_of_the_time_contains_what_was_left_to_go_on
     await world.settle()
     assert world.events(PlanDecided)[-1].precedence == "tripwire"
     assert world.edr.state["host"] == {"network": "isolated"}
+
+
+async def test_a_tenant_without_a_charter_follows_that_of_the_entity_above_it(world: World) -> None:
+    above = TenantId("group")
+    digest = await world.charter(text=simple(), tenant=above)
+    world.parents[TENANT] = above
+    host = world.asset("host", AssetClass.STANDARD, group="office")
+    detection = world.detection(host)
+    world.validate(detection)
+    case_id = await world.open(detection)
+    plan = await world.decide(case_id)
+    assert plan.line.digest == digest
+    await world.dispatch(plan, "keep-1")
+    # Its own charter, once it has one, is the only one that counts.
+    own = await world.charter(text=simple().replace("Stop it.", "Stop it here."))
+    with pytest.raises(errors.CharterChanged):
+        await world.dispatch(plan, "both-1")
+    assert (await world.decide(case_id)).line.digest == own

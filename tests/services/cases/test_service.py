@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tenet.cases.v1 import cases_pb2 as pb
 from tenet.cases.v1 import cases_read_pb2 as reads
+from tenet.cases.v1 import cases_read_pb2_grpc
 from tenet.cases.v1 import cases_write_pb2 as writes
 from tenet.common.v1 import common_pb2 as common
 
@@ -260,3 +261,45 @@ async def test_a_tenant_without_a_charter_has_cases_but_no_plans(service: CasesS
     with pytest.raises(RemoteError) as refused:
         await service.analyst.call(service.write.DecidePlan, request)
     assert refused.value.reason == "CHARTER_MISSING"
+
+
+async def test_a_request_that_is_sent_again_has_one_effect_and_a_red_note_stays_with_the_investigators(
+    service: CasesService,
+) -> None:
+    asset = await service.asset("host-r", AssetClass.STANDARD, "office")
+    await service.validate(await service.detection(asset, techniques=("T1486",)))
+
+    async def opened() -> bool:
+        return len(await open_cases(service)) == 1
+
+    await eventually(opened)
+    (case,) = await open_cases(service)
+    request = writes.AddNoteRequest(
+        tenant_id=service.tenant_id,
+        request_id=request_id(),
+        case_id=case.case_id,
+        text="The source names the attacker",
+        label=common.LABEL_RED,
+    )
+    first = await service.analyst.call(service.write.AddNote, request)
+    again = await service.analyst.call(service.write.AddNote, request)
+    assert first == again
+    look = reads.GetCaseRequest(tenant_id=service.tenant_id, case_id=case.case_id, min_position=first.position)
+
+    def note(answer: reads.GetCaseResponse) -> common.SealedText:
+        (entry,) = [entry for entry in answer.case.timeline if entry.event == "CaseNoted"]
+        return entry.text
+
+    assert note(await service.analyst.call(service.read.GetCase, look)).value == "The source names the attacker"
+    stub = service.approver.stub(cases_read_pb2_grpc.CasesReadServiceStub)
+    assert note(await service.approver.call(stub.GetCase, look)).withheld
+    clash = writes.AddNoteRequest(
+        tenant_id=service.tenant_id,
+        request_id=request.request_id,
+        case_id=case.case_id,
+        text="Something else",
+        label=common.LABEL_GREEN,
+    )
+    with pytest.raises(RemoteError) as refused:
+        await service.analyst.call(service.write.AddNote, clash)
+    assert refused.value.reason == "REQUEST_ID_REUSED"

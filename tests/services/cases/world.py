@@ -228,6 +228,7 @@ class World:
         self.edr, self.idp = Receiver("edr"), Receiver("idp")
         self.connectors = Connectors({"edr": self.edr, "idp": self.idp, "rehearsal": Rehearsal("rehearsal")})
         self.objects = Objects()
+        self.parents: dict[TenantId, TenantId] = {}
         self.app = self._application()
         self.reacted = 0
         self.fired: set[tuple[object, ...]] = set()
@@ -236,7 +237,7 @@ class World:
 
     def _application(self) -> CasesApplication:
         ledger: Any = self.ledger
-        charters = Charters(ledger, self.objects, lambda _tenant: None)  # type: ignore[arg-type]  # what is used of it
+        charters = Charters(ledger, self.objects, self.parents.get)  # type: ignore[arg-type]  # what is used of it
         return CasesApplication(
             charters,
             CaseWork(ledger, charters),
@@ -249,13 +250,13 @@ class World:
 
     # People and calls.
 
-    def call(self, name: str = "analyst", *, acr: str = "", home: str | None = None) -> Call:
+    def call(self, name: str = "analyst", *, acr: str = "", home: str | None = None, tenant: TenantId = TENANT) -> Call:
         self._requests += 1
         organisation = home or (PROVIDER if name in ("analyst", "lead") else TENANT)
         actor = Actor(principal(name), AuthenticatedBy.OIDC, TenantId(organisation))
         authentication = Authentication(acr, ("pwd",), self.now)
         return Call(
-            TENANT,
+            tenant,
             actor,
             "test",
             f"request-{self._requests:06}",
@@ -375,11 +376,13 @@ class World:
 
     # What people ask of the service.
 
-    async def charter(self, name: str = "clinic", text: str | None = None, **times: str) -> str:
-        proposing = self.call()
+    async def charter(
+        self, name: str = "clinic", text: str | None = None, tenant: TenantId = TENANT, **times: str
+    ) -> str:
+        proposing = self.call(tenant=tenant)
         proposal = self.make(ask.ProposeCharter, proposing, text=text or text_of(name, **times))
         proposed = (await self.app.permitting.propose_charter(proposing, proposal)).recorded[0].event
-        approving = self.call("approver-one")
+        approving = self.call("approver-one", tenant=tenant)
         approval = self.make(
             ask.ApproveCharter, approving, charter_version=proposed.charter_version, digest=proposed.digest
         )

@@ -114,6 +114,19 @@ def test_where_a_stream_is_cut_into_chunks_does_not_matter(size: int) -> None:
     assert [piece.data for piece in cut] == [GOOD, ALSO_GOOD]
 
 
+def test_a_line_of_a_hundred_megabytes_within_an_archive_keeps_its_neighbours() -> None:
+    long = b'{"Long": "' + b"x" * (100 * 1024 * 1024) + b'"}'
+    content = gzip.compress(b"\n".join((GOOD, long, ALSO_GOOD)), compresslevel=1)
+    del long
+    tracemalloc.start()
+    records, reading = read(content)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [record.offset for record in records] == [0, 2]
+    assert dict(reading.put_aside) == {"RECORD_TOO_LONG": 1}
+    assert peak < 8 * MAX_RECORD_BYTES
+
+
 def test_a_truncated_gzip_keeps_what_came_before_the_break() -> None:
     content = lines(*(harmless("A", number) for number in range(3000)))
     records, reading = read(gzip.compress(content)[:-2000])
@@ -165,6 +178,20 @@ def test_an_archive_within_an_archive_is_put_aside_and_a_licence_is_no_telemetry
     records, reading = read(zipped({"inner.zip": inner, "LICENSE": b"text", "fine.json": ALSO_GOOD}))
     assert len(records) == 1
     assert dict(reading.put_aside) == {"ARCHIVE_NESTED": 1}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_method_that_cannot_be_unpacked_bit_by_bit_is_refused(method: int) -> None:
+    records, reading = read(zipped({"bomb.json": b"0" * (64 * 1024 * 1024)}, method))
+    assert not records
+    assert dict(reading.put_aside) == {"ARCHIVE_METHOD_REFUSED": 1}
+
+
+@pytest.mark.parametrize("first", [b'{"EventID": 1,', b'{"Event": {', b"{{{", b'["', b'{"a": [', b'"'])
+def test_a_broken_first_line_loses_none_of_the_lines_after_it(first: bytes) -> None:
+    records, reading = read(b"\n".join((first, GOOD, ALSO_GOOD)))
+    assert len(records) == 2
+    assert reading.total == 3
 
 
 def test_several_gzip_members_are_one_file() -> None:

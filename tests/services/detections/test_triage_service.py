@@ -1,5 +1,6 @@
 """People at work on detections and customers' reports, and the provider on its rule packs, through the public door."""
 
+import asyncio
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
@@ -116,6 +117,21 @@ async def test_an_analyst_claims_judges_and_withdraws_and_everything_is_on_recor
     recorded = (await with_rules.foundation.ledger.feed.read(TenantId(tenant_id), judged.position, 1))[0]
     assert isinstance(recorded.event, DetectionValidated)
     assert recorded.event.rationale.plaintext is None
+
+
+async def test_of_two_verdicts_at_once_one_stands_and_the_other_is_told(with_rules: Service) -> None:
+    tenant_id = await with_rules.running.onboard()
+    position = await detected(with_rules, tenant_id)
+    analysts = [(await with_rules.person(ROLE.ROLE_ANALYST, tenant_id))[1] for _ in range(4)]
+    (item,) = (await triage(analysts[0], position, tenant_id)).items
+    outcomes = await asyncio.gather(
+        *(client.call(writes(client).ValidateDetection, verdict(tenant_id, item.detection_id)) for client in analysts),
+        return_exceptions=True,
+    )
+    refused = [outcome for outcome in outcomes if isinstance(outcome, RemoteError)]
+    assert [error.reason for error in refused] == ["ALREADY_VALIDATED"] * 3
+    entries = await with_rules.foundation.ledger.feed.read(TenantId(tenant_id), 0, 100)
+    assert sum(isinstance(entry.event, DetectionValidated) for entry in entries) == 1
 
 
 async def test_labels_decide_what_the_customer_reads(with_rules: Service) -> None:

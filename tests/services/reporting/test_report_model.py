@@ -7,7 +7,13 @@ import pytest
 
 from contracts.canonical import canonical
 from contracts.errors import TenetError
-from contracts.events.cases import Authority, CaseReopened
+from contracts.events.cases import (
+    Authority,
+    CaseReopened,
+    CharterApproved,
+    CharterProposed,
+    PreauthorisationSigned,
+)
 from contracts.events.detections import DetectionValidationWithdrawn
 from contracts.events.subjects import Verdict
 from contracts.labels import Audience, Label
@@ -15,7 +21,7 @@ from services.reporting.domain.chronicle import Chronicle
 from services.reporting.domain.definitions import DEFINITIONS
 from services.reporting.domain.model import build, figures_of, model_bytes
 from tests.services.reporting import clinic
-from tests.services.reporting.history import History, sealed
+from tests.services.reporting.history import APPROVER, History, sealed
 from tests.services.reporting.made import chronicle_of, figures, model_of, positions, scope_of
 
 
@@ -191,6 +197,31 @@ def test_a_plan_for_two_persons_waits_for_the_second_one() -> None:
     clinic.approve(history, "case-1")
     clinic.approve(history, "case-1")
     assert [need["persons_missing"] for need in _needs(history)] == [1]
+
+
+def test_a_proposed_charter_waits_for_the_customer_and_a_preauthorisation_stands_until_its_end() -> None:
+    history = History()
+    proposed = CharterProposed(charter_id="charter-1", charter_version=1, digest="d", sha256="s", lines=3)
+    history.record("charter-charter-1", proposed)
+    assert [need["kind"] for need in _needs(history)] == ["charter"]
+    approved = CharterApproved(charter_id="charter-1", charter_version=1, digest="d", acr="2", amr=(), auth_time=None)
+    history.record("charter-charter-1", approved, APPROVER)
+    signed = PreauthorisationSigned(
+        preauthorisation_id="preauthorisation-1",
+        actions=("contain",),
+        groups=("wards",),
+        charter_digest="d",
+        expires_at=history.at + timedelta(days=1),
+        acr="2",
+        amr=(),
+        auth_time=None,
+    )
+    history.record("preauthorisation-1", signed, APPROVER)
+    assert _needs(history) == []
+    assert figures(history)["mandates.preauthorisations"]["value"] == 1
+    history.wait(days=1)
+    clinic.detection(history, "detection-1")
+    assert figures(history)["mandates.preauthorisations"]["value"] == 0
 
 
 def test_clear_titles_of_what_the_audience_may_not_see_are_left_out() -> None:

@@ -1,4 +1,4 @@
-"""Opens what a sensor or a person packed: gzip and zip, bounded in size, ratio and number, never unpacked to a path.
+"""Opens what a sensor or a person packed: gzip and zip, bounded in size and number, never unpacked to a path.
 
 A truncated or corrupt archive yields what could be read before the break, then the reason. Member names are only
 judged, never used as paths. An archive within an archive is put aside.
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from services.detections.config import (
     MAX_ARCHIVE_MEMBERS,
     MAX_UNPACKED_BYTES,
-    MAX_UNPACKED_RATIO,
     READ_CHUNK_BYTES,
 )
 from services.detections.domain.formats.records import Reason
@@ -21,6 +20,8 @@ from services.detections.domain.formats.records import Reason
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of these the standard library unpacks no more at a time than it is asked for; of the others it unpacks everything."""
 _MEMBER_KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".log", ".txt")
 
 
@@ -28,12 +29,8 @@ _MEMBER_KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".log", ".txt")
 class Unpacking:
     """What is left of a batch's allowance, and what had to be put aside while unpacking."""
 
-    allowance: int
+    allowance: int = MAX_UNPACKED_BYTES
     put_aside: list[tuple[Reason, bytes]] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, content: bytes) -> "Unpacking":
-        return cls(min(MAX_UNPACKED_BYTES, max(len(content) * MAX_UNPACKED_RATIO, READ_CHUNK_BYTES * 16)))
 
     def spend(self, chunk: bytes) -> bool:
         """Takes the chunk off the allowance; False when there is not enough left."""
@@ -125,4 +122,6 @@ def _refused(info: zipfile.ZipInfo) -> Reason | None:
     name = info.filename.replace("\\", "/")
     if name.startswith("/") or ".." in name.split("/") or ":" in name[:3] or "\0" in name:
         return Reason.ARCHIVE_NAME_UNSAFE
-    return Reason.ARCHIVE_ENCRYPTED if info.flag_bits & 0x1 else None
+    if info.flag_bits & 0x1:
+        return Reason.ARCHIVE_ENCRYPTED
+    return None if info.compress_type in BOUNDED_METHODS else Reason.ARCHIVE_METHOD_REFUSED

@@ -152,5 +152,5 @@ def _spans_lines(head: bytes) -> bool:
     text = head.lstrip(_SPACE)
     if text.startswith(b"["):
         return text[1:].lstrip(_SPACE)[:1] in (b"{", b"]", b"")
-    first = text.partition(b"\n")[0].strip(_SPACE)
-    return first == b"{" or (first.startswith(b"{") and b"\n" in text and first.endswith((b",", b"{", b"[")))
+    # Nothing cleverer: a broken first line must not make a file of lines be read as one value.
+    return text.partition(b"\n")[0].strip(_SPACE) == b"{"

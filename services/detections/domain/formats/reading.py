@@ -58,7 +58,7 @@ class BatchReading:
         self.total = 0
 
     def records(self) -> Iterator[Record]:
-        unpacking = Unpacking.of(self._content)
+        unpacking = Unpacking()
         for chunks in files(self._content, unpacking):
             self._columns = None
             for piece in cut(chunks):

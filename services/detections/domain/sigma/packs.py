@@ -13,6 +13,7 @@ from services.detections.config import (
     MAX_RULE_BYTES,
 )
 from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
+from services.detections.domain.formats.archives import BOUNDED_METHODS
 from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
 
 _RULE_KINDS = (".yml", ".yaml")
@@ -53,6 +54,8 @@ def rule_texts(archive: bytes) -> Iterator[tuple[str, bytes]]:
             members = [info for info in opened.infolist() if info.filename.lower().endswith(_RULE_KINDS)]
             if len(members) > MAX_PACK_FILES or sum(info.file_size for info in members) > MAX_PACK_UNPACKED_BYTES:
                 raise RulePackUnreadable("The pack has more files, or unpacks to more, than the limit.")
+            if any(info.compress_type not in BOUNDED_METHODS for info in members):
+                raise RulePackUnreadable("The pack is compressed by a method other than deflate.")
             for info in sorted(members, key=lambda info: info.filename):
                 with opened.open(info) as member:
                     yield info.filename, member.read(MAX_RULE_BYTES + 1)

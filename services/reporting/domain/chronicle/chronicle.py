@@ -7,6 +7,7 @@ from datetime import datetime
 
 from contracts.errors import DataLoss
 from contracts.events.base import Event, Recorded
+from services.reporting.domain.chronicle.mandates import Mandates
 from services.reporting.domain.chronicle.publications import Publications
 from services.reporting.domain.chronicle.responses import Responses
 from services.reporting.domain.chronicle.subjects import Subjects
@@ -29,6 +30,7 @@ class Chronicle:
         self.responses = Responses()
         self.watch = Watch(scope.in_period)
         self.publications = Publications()
+        self.mandates = Mandates()
         self.next_position = 0
         self.as_of: datetime | None = None
         """When the last entry so far was recorded."""
@@ -40,6 +42,7 @@ class Chronicle:
         self.responses.observe(recorded)
         self.watch.observe(recorded)
         self.publications.observe(recorded)
+        self.mandates.observe(recorded)
         self.next_position += 1
         self.as_of = recorded.recorded_at
 

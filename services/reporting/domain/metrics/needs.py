@@ -37,6 +37,7 @@ def figures(make: FigureMaker, needs: list[Json], since: list[Mark]) -> list[Jso
 def rows(chronicle: Chronicle, make: FigureMaker) -> tuple[list[Json], list[Mark]]:
     """The needs, oldest first, and the entry at which each began."""
     found = [
+        *_charter(chronicle, make),
         *_approvals(chronicle, make),
         *_messages(chronicle, make),
         *_fixes(chronicle, make),
@@ -61,6 +62,18 @@ def _need(kind: str, identifier: str, mark: Mark, make: FigureMaker, **fields: o
         "source": make.sources.add([mark.position]),
     }
     return need | fields, mark
+
+
+def _charter(chronicle: Chronicle, make: FigureMaker) -> Iterator[tuple[Json, Mark]]:
+    if waiting := chronicle.mandates.awaiting:
+        yield _need(
+            "charter",
+            waiting.event.charter_id,
+            waiting.proposed,
+            make,
+            owner={"role": Role.CUSTOMER_APPROVER.value},
+            title=f"Version {waiting.event.charter_version}",
+        )
 
 
 def _approvals(chronicle: Chronicle, make: FigureMaker) -> Iterator[tuple[Json, Mark]]:
