@@ -143,7 +143,7 @@ class ClockRefused(Unavailable):
 
 
 class LedgerReadOnly(FailedPrecondition):
-    """The ledger is not an extension of the head that was signed; it takes nothing in until people have looked at it."""
+    """The ledger is not an extension of the head that was signed; it takes nothing in until people have looked."""
 
     reason = "LEDGER_READ_ONLY"
 

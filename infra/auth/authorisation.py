@@ -234,11 +234,18 @@ RULES: Mapping[str, Rule] = dict(
                 "Subscribe": _list(INVESTIGATORS, APPROVER, AUDITOR, BILLING),
                 "GetHead": _read(EVERY_ROLE - {ADMIN}),
                 "OpenFields": _read(READERS),
+                **dict.fromkeys(
+                    ("GetCheckpoint", "ProveInclusion", "ProveConsistency", "ProveRange", "GetReceipt"),
+                    _read(READERS, BILLING),
+                ),
             },
         ),
         *_service(
             "ledger.v1.LedgerAdminService",
-            {"ExportLedger": Rule(Scope.TENANT, frozenset({APPROVER, AUDITOR}), frozenset({ADMIN}), EXPORTABLE)},
+            {
+                "ExportLedger": Rule(Scope.TENANT, frozenset({APPROVER, AUDITOR}), frozenset({ADMIN}), EXPORTABLE),
+                "RotateLogKey": Rule(Scope.TENANT, NOBODY, frozenset({ADMIN})),
+            },
         ),
     ]
 )

@@ -1,8 +1,27 @@
-"""`./tenet`, or `python -m infra.cli`: starts and stops a system, brings databases up to date, runs the tests."""
+"""`./tenet`, or `python -m infra.cli`: runs a system, and is its client. One file per group of commands."""
 
+import sys
+
+import structlog
 import typer
 
+from infra.cli import (
+    access,
+    assets,
+    cases,
+    charters,
+    conversations,
+    detections,
+    findings,
+    ledger,
+    plans,
+    reports,
+    telemetry,
+    tenants,
+)
+from infra.cli.demo.command import demo
 from infra.cli.system import system_commands
+from infra.cli.witness import witness_command
 
 app = typer.Typer(
     name="tenet",
@@ -11,11 +30,43 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Managed detection and response on one verifiable ledger per customer.",
 )
-system_commands(app)
+SYSTEM, PROVIDER, WORK, CUSTOMER, PROOF = (
+    "The system",
+    "The provider",
+    "The analysts' work",
+    "With the customer",
+    "What happened",
+)
+system_commands(app, panel=SYSTEM)
+app.command(rich_help_panel=SYSTEM)(demo)
+app.command(rich_help_panel=PROVIDER)(tenants.whoami)
+app.add_typer(tenants.app, name="tenant", rich_help_panel=PROVIDER)
+app.add_typer(access.principals, name="principal", rich_help_panel=PROVIDER)
+app.add_typer(access.grants, name="grant", rich_help_panel=PROVIDER)
+app.add_typer(access.keys, name="key", rich_help_panel=PROVIDER)
+app.add_typer(access.issuers, name="issuer", rich_help_panel=PROVIDER)
+app.add_typer(telemetry.rules, name="rules", rich_help_panel=PROVIDER)
+app.add_typer(assets.assets, name="asset", rich_help_panel=WORK)
+app.add_typer(assets.sensors, name="sensor", rich_help_panel=WORK)
+app.command(rich_help_panel=WORK)(telemetry.ingest)
+app.command(rich_help_panel=WORK)(detections.queue)
+app.add_typer(detections.app, name="detection", rich_help_panel=WORK)
+app.add_typer(findings.app, name="finding", rich_help_panel=WORK)
+app.add_typer(cases.app, name="case", rich_help_panel=WORK)
+app.add_typer(plans.plans, name="plan", rich_help_panel=WORK)
+app.add_typer(plans.actions, name="action", rich_help_panel=WORK)
+app.add_typer(charters.app, name="charter", rich_help_panel=CUSTOMER)
+app.add_typer(conversations.notices, name="notice", rich_help_panel=CUSTOMER)
+app.add_typer(conversations.enquiries, name="enquiry", rich_help_panel=CUSTOMER)
+app.add_typer(reports.app, name="report", rich_help_panel=CUSTOMER)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=PROOF)
+app.command("access-log", rich_help_panel=PROOF)(access.access_log)
 
 
 def main() -> None:
     """Runs the command that the arguments name."""
+    # What commands print is for programs and pipes; the log of what happens beside it is not.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     app(prog_name="tenet")
 
 

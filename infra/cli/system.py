@@ -3,7 +3,8 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import psycopg
@@ -13,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.errors import TenetError
+from infra.cli.demo.storage import demo_settings
+from infra.cli.problems import Problem
 from infra.runtime import supervisor
 from infra.runtime.postgres_binaries import PostgresUnavailable
 from infra.runtime.provider import ProviderNotPrepared
@@ -27,13 +30,12 @@ EXIT_MISCONFIGURED = 78
 _STYLE = {"ready": "green", "starting": "yellow", "restarting": "yellow", "degraded": "yellow"}
 
 
-def system_commands(app: typer.Typer) -> None:
-    """Adds the commands to the application."""
-    app.command()(up)
-    app.command()(status)
-    app.command()(down)
-    app.command()(migrate)
+def system_commands(app: typer.Typer, *, panel: str) -> None:
+    """Adds the commands to the application, under a heading of its help."""
+    for command in (up, status, down, migrate):
+        app.command(rich_help_panel=panel)(command)
     app.command(
+        rich_help_panel=panel,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     )(test)
 
@@ -44,7 +46,10 @@ def up(
     """Start everything and keep it running until Ctrl-C or `./tenet down`."""
     settings = read_settings()
     if demo:
-        settings = settings.model_copy(update={"state": settings.demo_state})
+        settings = demo_settings(settings)
+        if not settings.state.exists():
+            typer.echo(f"There is no demonstration in {settings.state}. ./tenet demo plays it first.", err=True)
+            raise typer.Exit(EXIT_FAILED)
     _run(supervisor.run_until_stopped(settings, actuator=demo, progress=_say))
 
 
@@ -102,6 +107,17 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
     except psycopg.Error as error:
         typer.echo(f"The database server refused: {error}", err=True)
     raise typer.Exit(EXIT_FAILED)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Turns whatever keeps a system from starting into a Problem."""
+    try:
+        yield
+    except (AlreadyRunning, PostgresUnavailable, ProviderNotPrepared, SystemFailed) as error:
+        raise Problem("NOT_STARTED", str(error)) from error
+    except psycopg.Error as error:
+        raise Problem("DATABASE_REFUSED", f"The database server refused: {error}") from error
 
 
 _say: Callable[[str], None] = typer.echo

@@ -13,7 +13,9 @@ from infra.cli.session import Session
 from infra.cli.words import sealed, time_of, word
 
 app = typer.Typer(no_args_is_help=True, help="Customers: take on, activate, suspend, let go.")
-Identifier = typer.Argument(metavar="TENANT", help="The customer's identifier, for ever: small letters, digits, hyphens.")
+Identifier = typer.Argument(
+    metavar="TENANT", help="The customer's identifier, for ever: small letters, digits, hyphens."
+)
 
 
 @app.command()
@@ -99,7 +101,9 @@ def leave(
     async def work(session: Session) -> None:
         request = admin.StartLeavingRequest(tenant_id=tenant(tenant_id), reason=reason)
         await session.ask(request, admin.StartLeavingResponse)
-        say(f"Tenant {tenant_id} is leaving. ./tenet tenant close {tenant_id} exports its ledger and destroys its keys.")
+        say(
+            f"Tenant {tenant_id} is leaving. ./tenet tenant close {tenant_id} exports its ledger and destroys its keys."
+        )
 
     call(work, who, server)
 
@@ -113,7 +117,9 @@ def close(
 ) -> None:
     """Export a leaving tenant's ledger, destroy its keys and objects, and close it."""
     if not yes:
-        typer.confirm(f"This destroys the keys of {tenant_id}; nothing sealed can be read afterwards. Go on?", abort=True)
+        typer.confirm(
+            f"This destroys the keys of {tenant_id}; nothing sealed can be read afterwards. Go on?", abort=True
+        )
 
     async def work(session: Session) -> None:
         request = admin.CloseTenantRequest(tenant_id=tenant(tenant_id))

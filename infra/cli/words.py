@@ -72,7 +72,9 @@ def moment(text: str) -> Timestamp:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise UsageProblem(f"{text!r} is no time.", hint="write 2026-12-01T08:00:00+01:00, or a span such as 4h or 30d.")
+        raise UsageProblem(
+            f"{text!r} is no time.", hint="write 2026-12-01T08:00:00+01:00, or a span such as 4h or 30d."
+        )
     return timestamp(found)
 
 

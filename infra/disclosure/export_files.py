@@ -50,18 +50,18 @@ class ExportFiles:
 
     @classmethod
     async def begin(cls, path: Path) -> Self:
-        return await _in_thread(cls, path)
+        return await in_thread(cls, path)
 
     async def add(self, entries: Sequence[StoredEntry], opening_lines: Sequence[dict[str, Any]]) -> None:
         """Adds entries in order of position, and the lines about their sealed fields."""
-        await _in_thread(self._add, entries, opening_lines)
+        await in_thread(self._add, entries, opening_lines)
 
     async def finish(self, facts: dict[str, Any]) -> None:
         """Writes the manifest: `facts` and the list of files. From here on the export has its name."""
-        await _in_thread(self._finish, facts)
+        await in_thread(self._finish, facts)
 
     async def abandon(self) -> None:
-        await _in_thread(shutil.rmtree, self._hidden, ignore_errors=True)
+        await in_thread(shutil.rmtree, self._hidden, ignore_errors=True)
 
     def _add(self, entries: Sequence[StoredEntry], opening_lines: Sequence[dict[str, Any]]) -> None:
         bundles: dict[Path, list[bytes]] = {}
@@ -84,7 +84,7 @@ class ExportFiles:
         ]
         _append(self._hidden / MANIFEST, encode({**facts, "files": listed}))
         for path in (*files, self._hidden / MANIFEST):
-            _sync_file(path)
+            sync_file(path)
         sync_directory(self._hidden / "entries")
         sync_directory(self._hidden)
         try:
@@ -106,7 +106,7 @@ async def read_manifest(path: Path) -> tuple[bytes, str] | None:
             return None
         return data, hashlib.sha256(data).hexdigest()
 
-    return await _in_thread(read)
+    return await in_thread(read)
 
 
 async def exports_of(directory: Path) -> list[str]:
@@ -115,10 +115,11 @@ async def exports_of(directory: Path) -> list[str]:
     def names() -> list[str]:
         return sorted(path.parent.name for path in directory.glob(f"[!.]*/{MANIFEST}"))
 
-    return await _in_thread(names)
+    return await in_thread(names)
 
 
-async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Work on an export's files. Raises ExportStoreFull, ExportStoreUnavailable."""
     try:
         return await asyncio.to_thread(work, *args, **kwargs)
     except OSError as error:
@@ -133,7 +134,7 @@ def _append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _sync_file(path: Path) -> None:
+def sync_file(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -2,7 +2,8 @@
 
     manifest.json           canonical JSON: format, tenant, audience, range, counts; SHA-256 and size of each file
     entries/<from>.bundle   entries as stored: for each, 16-bit big-endian length ‖ leaf data (C2SP tlog-tiles bundles)
-    openings.jsonl          a line for each sealed field: position, path, `salt` and `value`, or `erased`, or `withheld`
+    openings.jsonl          a line for each sealed field: position, path, and `salt` with `value`, or `erased`,
+                            `withheld`, `corrupt`
 
 Leaf data is int64 big-endian microseconds of `recorded_at` ‖ entry; SHA-256(0x00 ‖ leaf data) is the leaf hash. With
 the salt anyone can check a value against the commitment in its entry. The values lie in the clear: whoever has an
@@ -10,25 +11,20 @@ export can read what its audience may see, and an erasure does not reach it. The
 """
 
 import asyncio
-from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from contracts.canonical import decode
 from contracts.errors import DataLoss
-from contracts.events.base import Recorded
 from contracts.ids import TenantId
-from contracts.labels import Audience, Label, may_see
+from contracts.labels import Audience
 from infra.disclosure.export_files import ExportFiles, exports_of, read_manifest
-from infra.disclosure.labelled import labelled_values
-from infra.event_store.commands import Opening
+from infra.disclosure.opening_lines import OpeningLines
 from infra.event_store.feed import Feed
 from infra.event_store.mapper import Mapper
 from infra.event_store.openings import Openings
 from infra.event_store.reads import StoredEntry
-from infra.event_store.sealing import unseal
 from infra.keys import KeyStore
 
 FORMAT = "tenet-export/1"
@@ -77,10 +73,11 @@ class Exporter:
         if found is not None:
             return found
         files = await ExportFiles.begin(self.directory / tenant_id / name)
-        counts = {"erased": 0, "withheld": 0}
+        counts = {"corrupt": 0, "erased": 0, "withheld": 0}
+        opening_lines = OpeningLines(self.openings, self.keys)
         try:
             async for entries in self._batches(tenant_id, from_position, to_position):
-                lines = await self._opening_lines(tenant_id, self.mapper.decode_all(entries), audience)
+                lines = await opening_lines.of(tenant_id, self.mapper.decode_all(entries), audience)
                 for outcome in counts:
                     counts[outcome] += sum(1 for line in lines if outcome in line)
                 await files.add(entries, lines)
@@ -126,33 +123,3 @@ class Exporter:
             yield entries
             position = entries[-1].position + 1
             await asyncio.sleep(0)
-
-    async def _opening_lines(
-        self, tenant_id: TenantId, events: Sequence[Recorded[Any]], audience: Audience
-    ) -> list[dict[str, Any]]:
-        fields = [
-            (recorded.position, sealed, label)
-            for recorded in events
-            for sealed, label in labelled_values(recorded.event)
-        ]
-        shown = [sealed for _, sealed, label in fields if may_see(label, audience)]
-        found = {(each.event_id, each.path): each for each in await self.openings.find(tenant_id, shown)}
-        lines: list[dict[str, Any]] = []
-        for position, sealed, label in fields:
-            line: dict[str, Any] = {"position": position, "path": sealed.path, "subject": sealed.subject}
-            opening = found.get((sealed.event_id, sealed.path))
-            lines.append(line | await self._outcome(tenant_id, sealed.commitment, opening, label, audience))
-        return lines
-
-    async def _outcome(
-        self, tenant_id: TenantId, commitment: str, opening: Opening | None, label: Label, audience: Audience
-    ) -> dict[str, Any]:
-        if not may_see(label, audience):
-            return {"withheld": label.value}
-        if opening is None:
-            return {"erased": True}
-        key = await self.keys.find_subject_key(tenant_id, opening.subject, opening.key_id)
-        if key is None:
-            return {"erased": True}
-        salt, value = unseal(tenant_id, opening, commitment, key.key)
-        return {"salt": urlsafe_b64encode(salt).rstrip(b"=").decode(), "value": value}

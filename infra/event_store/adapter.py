@@ -1,8 +1,8 @@
 """The recorder interfaces of the `eventsourcing` library (9.5) over one tenant's ledger, synchronous and thin.
 
 A notification id is the position + 1. What the library stores are opaque bytes; they are wrapped in an entry, so that
-the ledger stays one kind of thing. The library counts versions within an aggregate from any number; the ledger counts from
-1, and the entry keeps the library's number. Not for Tenet's own events: those go through `handler.CommandHandler`.
+the ledger stays one kind of thing. The library counts versions within an aggregate from any number; the ledger counts
+from 1, and the entry keeps the library's number. Tenet's own events go through `handler.CommandHandler` instead.
 """
 
 import time

@@ -36,8 +36,8 @@ class Feed:
     """Reads and follows ledgers for one process."""
 
     def __init__(self, pools: CellPools, placements: Placements, mapper: Mapper, *, as_tenant: bool = True) -> None:
-        """`as_tenant`: `pools` log in as a service, which reads under a tenant's role; otherwise as the projector, which
-        may read the entries of all tenants and nothing else."""
+        """`as_tenant`: `pools` log in as a service, which reads under a tenant's role; otherwise as the projector,
+        which may read the entries of all tenants and nothing else."""
         self._pools = pools
         self._as_tenant = as_tenant
         self._placements = placements

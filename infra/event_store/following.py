@@ -31,7 +31,7 @@ class FollowedLedgers:
         ]
 
     async def wait_for_news(self, known: Mapping[TenantId, int], timeout: float) -> Collection[TenantId]:
-        """The tenants whose ledgers reach beyond the next position that is known of them; none after `timeout` seconds."""
+        """The tenants whose ledgers reach beyond the known next position; none after `timeout` seconds."""
         return await self._feed.wait_any({tenant_id: head - 1 for tenant_id, head in known.items()}, timeout)
 
 

@@ -134,7 +134,8 @@ async def _register_logins(connection: AsyncConnection, logins: Sequence[Service
         for each in logins:
             await connection.execute(
                 "INSERT INTO tenet_meta.logins AS l (login, categories, may_create_tenants, may_erase,"
-                " may_make_read_only) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (login) DO UPDATE SET categories = excluded.categories,"
+                " may_make_read_only) VALUES (%s, %s, %s, %s, %s)"
+                " ON CONFLICT (login) DO UPDATE SET categories = excluded.categories,"
                 " may_create_tenants = excluded.may_create_tenants, may_erase = excluded.may_erase,"
                 " may_make_read_only = excluded.may_make_read_only",
                 (

@@ -75,7 +75,8 @@ class Recorder:
         """Appends one command, durably, and returns the ledger's verdict on it.
 
         Raises MalformedCommand and EntryTooLarge before anything is sent, StoreOverloaded, ClockRefused, TenantUnknown,
-        LedgerReadOnly, and StoreUnavailable: then the outcome may be unknown, and only the same request key makes a retry safe.
+        LedgerReadOnly, and StoreUnavailable: then the outcome may be unknown, and only the same request key makes a
+        retry safe.
         """
         command.check()
         ask = _Append(command)

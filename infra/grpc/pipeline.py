@@ -19,7 +19,7 @@ from infra.grpc import requests
 from infra.grpc.context import Context
 from infra.grpc.limits import DEFAULT_DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, MAX_STREAM_SECONDS
 from infra.grpc.methods import Method
-from infra.grpc.status import Refusal, refusal_of
+from infra.grpc.status import CODES, refusal_of
 from infra.telemetry import current_traceparent, is_traceparent, span
 from infra.telemetry.metrics import RPC_SECONDS, RPC_UNEXPECTED_ERRORS, RPCS_IN_FLIGHT
 
@@ -153,15 +153,11 @@ class Pipeline:
         RPCS_IN_FLIGHT.labels(method.full_name).inc()
         try:
             with span(method.full_name, parent=parent if is_traceparent(parent) else None):
-                answer = await _within_deadline(method, servicer, metadata, call)
+                answer = await _logged(method, _within_deadline(method, servicer, metadata, call))
             code = grpc.StatusCode.OK
             return answer
         except TenetError as error:
             refusal = refusal_of(error)
-            code = refusal.code
-            log.info("rpc_refused", reason=error.reason, code=code.name)
-        except Exception as error:  # noqa: BLE001  # A bug must reach the log and the caller, and leave the server up.
-            refusal = _unexpected(method, error)
             code = refusal.code
         finally:
             RPCS_IN_FLIGHT.labels(method.full_name).dec()
@@ -191,12 +187,22 @@ async def _within_deadline(
         raise
 
 
-def _unexpected(method: Method, error: Exception) -> Refusal:
-    reference = new_id("failure")
-    RPC_UNEXPECTED_ERRORS.labels(method.full_name).inc()
-    log.error("rpc_failed_unexpectedly", reference=reference, exc_info=error)
-    message = f"Something went wrong inside; the operators find it as {reference}."
-    return refusal_of(InternalError(message, metadata={"reference": reference}))
+async def _logged(method: Method, answering: Awaitable[Any]) -> Any:
+    """Logs what goes wrong while the call's span is current, so that the entry carries its trace.
+
+    A bug must reach the log and the caller, and leave the server up: it is raised as InternalError.
+    """
+    try:
+        return await answering
+    except TenetError as error:
+        log.info("rpc_refused", reason=error.reason, code=CODES[error.kind].name)
+        raise
+    except Exception as error:
+        reference = new_id("failure")
+        RPC_UNEXPECTED_ERRORS.labels(method.full_name).inc()
+        log.error("rpc_failed_unexpectedly", reference=reference, exc_info=error)  # noqa: TRY400  # Without its message.
+        message = f"Something went wrong inside; the operators find it as {reference}."
+        raise InternalError(message, metadata={"reference": reference}) from error
 
 
 async def _checked(method: Method, first: Message, later: AsyncIterator[Message]) -> AsyncIterator[Message]:

@@ -15,6 +15,8 @@ from infra.runtime.settings import LOOPBACK, METRICS_OFFSET, SERVICES, Settings
 
 ISSUER = "issuer"
 ACTUATOR = "actuator"
+LOG = "log"
+"""The log's files over HTTP, served by the ledger service's process."""
 ISSUER_MODULE = "infra.auth.local_issuer"
 ACTUATOR_MODULE = "infra.actuator"
 ISSUER_PATH = "/.well-known/openid-configuration"
@@ -37,7 +39,7 @@ def choose_ports(settings: Settings) -> Ports:
 
     Ports are kept, because tokens name their issuer by its address: under another port it would be another issuer.
     """
-    names = (*SERVICES, ISSUER, ACTUATOR, *(_METRICS_OF.format(service) for service in SERVICES))
+    names = (*SERVICES, ISSUER, ACTUATOR, LOG, *(_METRICS_OF.format(service) for service in SERVICES))
     file = settings.run_dir / _PORTS
     last: dict[str, int] = _PORTS_FORMAT.validate_json(file.read_bytes()) if file.exists() else {}
     with _Reservation() as reservation:
@@ -95,6 +97,8 @@ def _shared_environment(settings: Settings, ports: Ports, *, actuator: bool) -> 
         "TENET_SERVICES": " ".join(f"{name}={settings.grpc_host}:{ports.of[name]}" for name in SERVICES),
         "TENET_ISSUER_PORT": str(ports.of[ISSUER]),
         "TENET_ISSUER_URL": f"http://{LOOPBACK}:{ports.of[ISSUER]}",
+        "TENET_LOG_PORT": str(ports.of[LOG]),
+        "TENET_LOG_URL": f"http://{LOOPBACK}:{ports.of[LOG]}",
         # Administrators' ways into the databases are the supervisor's alone; an empty variable counts as unset.
         "TENET_DATABASE_URL": "",
         "TENET_CELL_SERVERS": "",

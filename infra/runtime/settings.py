@@ -19,6 +19,7 @@ METRICS_OFFSET = 100
 """A service's `/metrics` port is its gRPC port plus this."""
 ISSUER_OFFSET = 80
 ACTUATOR_OFFSET = 81
+LOG_OFFSET = 82
 MAIN_CELL = "cell-1"
 
 
@@ -91,6 +92,21 @@ class Settings(BaseSettings):
     actuator_url: str | None = None
     """Where the reference actuator takes webhooks, when one runs. Set by the supervisor."""
 
+    # The transparency log.
+    log_name: str = "tenet.invalid/log"
+    """Begins the origin of every tenant's log, `<log name>/<tenant>`; a name of the provider's own, for ever."""
+    log: Path | None = None
+    log_port: Port = 0
+    """Port of the log's files over HTTP, on loopback. Set by the supervisor; 0: any free one."""
+    log_url: str | None = None
+    """Where the log's files are served. Set by the supervisor."""
+    witnesses: Pairs = Field(default_factory=dict)
+    """Outside witnesses (C2SP tlog-witness), `<verifier key>=<submission URL>`."""
+    timestamp_url: str | None = None
+    """An RFC 3161 authority that stamps checkpoints; None: none are stamped."""
+    timestamp_roots: Path | None = None
+    """PEM file of the authority's root certificates, by which its stamps are checked before they are kept."""
+
     # Observation.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     otlp_endpoint: str | None = None
@@ -115,6 +131,11 @@ class Settings(BaseSettings):
     @property
     def objects_dir(self) -> Path:
         return self.objects or self.state / "objects"
+
+    @property
+    def log_dir(self) -> Path:
+        """Tiles, entry bundles, checkpoints: the transparency logs of all tenants."""
+        return self.log or self.state / "log"
 
     @property
     def demo_state(self) -> Path:
@@ -143,12 +164,12 @@ class Settings(BaseSettings):
         return self.state / "issuer"
 
     def port_of(self, name: str) -> int:
-        """The port that a service, `issuer` or `actuator` is meant to take; 0: any free one."""
+        """The port that a service, `issuer`, `actuator` or `log` is meant to take; 0: any free one."""
         if name in self.ports:
             return self.ports[name]
         if self.base_port == 0:
             return 0
-        offset = {"issuer": ISSUER_OFFSET, "actuator": ACTUATOR_OFFSET}
+        offset = {"issuer": ISSUER_OFFSET, "actuator": ACTUATOR_OFFSET, "log": LOG_OFFSET}
         return self.base_port + (SERVICES.index(name) if name in SERVICES else offset[name])
 
 

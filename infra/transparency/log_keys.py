@@ -48,7 +48,7 @@ async def open_keys(keys: KeyStore, tenant_id: TenantId, origin: str, directory:
     if read_file(_path(directory, 1)) is None:
         await introduce_key(keys, tenant_id, origin, directory, 1)
     notes = read_key_notes(directory)
-    signers = [await _signer(keys, tenant_id, origin, generation) for generation in range(1, len(notes) + 1)]
+    signers = [await signer_of(keys, tenant_id, origin, generation) for generation in range(1, len(notes) + 1)]
     if [each.verifier for each in signers] != list(follow_keys(origin, notes)):
         raise KeysBroken("The log's keys are not those of the key store.", metadata={"origin": origin})
     return LogKeys(origin, tuple(signers))
@@ -58,11 +58,11 @@ async def introduce_key(
     keys: KeyStore, tenant_id: TenantId, origin: str, directory: LogDirectory, generation: int
 ) -> Verifier:
     """Makes the key of that generation the signing one; harmless to repeat. Returns its public part."""
-    signer = await _signer(keys, tenant_id, origin, generation)
+    signer = await signer_of(keys, tenant_id, origin, generation)
     note = Note(introduction(origin, generation, signer.verifier))
     note = note.signed(signer.sign(note.text))
     if generation > 1:
-        before = await _signer(keys, tenant_id, origin, generation - 1)
+        before = await signer_of(keys, tenant_id, origin, generation - 1)
         note = note.signed(before.sign(note.text))
     create_file(_path(directory, generation), note.encode())
     return signer.verifier
@@ -106,6 +106,7 @@ def _path(directory: LogDirectory, generation: int) -> Path:
     return directory.path / "keys" / f"{generation:04d}.note"
 
 
-async def _signer(keys: KeyStore, tenant_id: TenantId, origin: str, generation: int) -> Signer:
+async def signer_of(keys: KeyStore, tenant_id: TenantId, origin: str, generation: int) -> Signer:
+    """The key of that generation, whether it has been introduced or not. Raises TenantKeysDestroyed."""
     seed = await keys.signing_key(tenant_id, generation)
     return Signer(origin, Ed25519PrivateKey.from_private_bytes(seed))

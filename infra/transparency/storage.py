@@ -1,7 +1,7 @@
 """A tenant's log as files: tiles, entry bundles and the signed checkpoint, laid out as C2SP tlog-tiles serves them.
 
-    <log>/<tenant>/checkpoint               the newest signed checkpoint, with the cosignatures that it has got so far
-    <log>/<tenant>/checkpoint.cosigned      the newest one that outside witnesses have cosigned
+    <log>/<tenant>/checkpoint               the newest signed checkpoint, with the log's own signatures
+    <log>/<tenant>/checkpoint.cosigned      the newest one that outside witnesses have cosigned, with all signatures
     <log>/<tenant>/tile/<level>/<index>     hashes; `tile/entries/<index>`: leaf data
     <log>/<tenant>/keys/<generation>.note   the log's keys, see `log_keys`
     <log>/<tenant>/stamps/<size>.tsr        RFC 3161 time stamps, each beside the checkpoint that it covers
@@ -91,11 +91,32 @@ class LogDirectory:
         return self.path / "checkpoint.cosigned"
 
     def checkpoint(self) -> bytes | None:
-        """The newest signed checkpoint; None before the first."""
-        return read_file(self.checkpoint_path)
+        """The newest signed checkpoint, with the cosignatures that it has got so far; None before the first."""
+        signed, cosigned = read_file(self.checkpoint_path), self.cosigned()
+        if signed is None or cosigned is None or parse_note(signed).text != parse_note(cosigned).text:
+            return signed
+        return cosigned
 
     def cosigned(self) -> bytes | None:
+        """The newest checkpoint that witnesses have cosigned."""
         return read_file(self.cosigned_path)
+
+    def keep_cosigned(self, checkpoint: bytes) -> None:
+        replace_file(self.cosigned_path, checkpoint)
+
+    def keep_stamp(self, signed: "SignedCheckpoint", stamp: bytes) -> None:
+        """Keeps a time stamp and the checkpoint that it is for."""
+        name = f"{signed.checkpoint.size:020d}"
+        replace_file(self.path / "stamps" / f"{name}.checkpoint", signed.note.encode())
+        replace_file(self.path / "stamps" / f"{name}.tsr", stamp)
+
+    def newest_stamp(self) -> tuple[bytes, bytes] | None:
+        """The newest time stamp and its checkpoint."""
+        try:
+            newest = max((self.path / "stamps").glob("*.tsr"), default=None)
+            return None if newest is None else (newest.read_bytes(), newest.with_suffix(".checkpoint").read_bytes())
+        except FileNotFoundError:
+            return None
 
     def read(self, tile: Tile) -> bytes:
         """The bytes of a tile or entry bundle of just that width, wherever they stand. Raises TileMissing."""

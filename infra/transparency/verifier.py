@@ -6,7 +6,7 @@ takes as given is SHA-256, Ed25519, and the keys that you name; where you name n
 A bundle is a BagIt bag (RFC 8493). For each ledger in it, `data/ledgers/<tenant>/` holds
 
     entries/<position>.bundle   consecutive entries from that position: each a big-endian 16-bit length and leaf data
-    leaf-hashes                 the leaf hash of each of these entries, 32 bytes each, in order of position
+    leaf-hashes                 the leaf hash of each of these entries as it was sealed, 32 bytes, in order of position
     other-hashes                the hashes of the complete subtrees that hold none of them, from left to right
     checkpoint                  a signed note (C2SP signed-note, tlog-checkpoint): origin, size and root of the tree
     keys/<n>.note               the log's keys; each note is signed by the key before it, the first by itself
@@ -14,7 +14,7 @@ A bundle is a BagIt bag (RFC 8493). For each ledger in it, `data/ledgers/<tenant
 
 Leaf data is the time of recording, 64-bit big-endian microseconds since 1970, and an entry in canonical JSON. The tree
 is that of RFC 6962. All entries and other hashes together lead to one root, so this proves that each entry stands at
-its position, and that between the first and the last of a run none is missing.
+its position, and that between the first and the last of consecutive entries none is missing.
 """
 
 import argparse
@@ -26,108 +26,101 @@ import re
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+FORMAT = "tenet-audit/1"
 MAX_FILES = 100_000
 MAX_FILE_BYTES = 64 * 2**20
-MAX_HASHES_BYTES = 2**36
 MAX_PROBLEMS = 20
-EMPTY_ROOT = hashlib.sha256(b"").digest()
 BAG_DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 TAG_FILES = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt"}
 COMMITMENT_TAG = b"tenet/sealed-field/v1\x00"
 ENTRY_KEYS = {"actor", "data", "id", "occurred_at", "schema", "stream", "tenant", "type", "version"}
 OPTIONAL_KEYS = {"causation", "correlation", "facts", "grant", "request", "request_digest", "trace"}
 KNOWN_FILES = re.compile(
-    r"data/(?:README\.txt|bundle\.json|openings\.jsonl|schemas/[A-Za-z0-9._]+\.json|reports/[a-z0-9_-]+\.json"
-    r"|ledgers/[a-z][a-z0-9-]{1,30}/(?:checkpoint|leaf-hashes|other-hashes|stamp\.tsr|keys/[1-9][0-9]{0,3}\.note"
+    r"data/(README\.txt|bundle\.json|openings\.jsonl|schemas/[A-Za-z0-9._]+\.json|reports/[a-z0-9_-]+\.json"
+    r"|ledgers/[a-z][a-z0-9-]{1,30}/(checkpoint|leaf-hashes|other-hashes|stamp\.tsr|keys/[1-9][0-9]{0,3}\.note"
     r"|entries/[0-9]{12}\.bundle))"
 )
 MANIFEST_LINE = re.compile(r"([0-9a-f]{64}) [ *]([^\x00-\x1f\x7f\\]+)")
 STREAM = re.compile(r"[a-z][a-z_]*-[^\x00-\x20]+")
+SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 NAME = re.compile(r"[^+\s]+")
+
+Signatures = Sequence[tuple[str, bytes, bytes]]
+"""Of a note: name, key id, and the signature itself."""
 
 
 class Bad(Exception):
-    """Something is not as the format says; the text says what."""
+    """Something is not as the format says."""
+
+    def __init__(self, what: str, position: int | None = None) -> None:
+        super().__init__(what)
+        self.position = position
 
 
 @dataclass
 class Result:
-    """What was found. The bundle is valid when there are no problems; notes are what a person has to know besides."""
+    """Valid when there are no problems: file or ledger, position or None, what is wrong. Notes are for a person."""
 
     problems: list[tuple[str, int | None, str]] = field(default_factory=list)
-    """(file or ledger, position or None, what is wrong), in the order of finding."""
     notes: list[str] = field(default_factory=list)
     summary: list[str] = field(default_factory=list)
-    suppressed: int = 0
-
-    @property
-    def valid(self) -> bool:
-        return not self.problems
 
     def problem(self, where: str, what: str, position: int | None = None) -> None:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append((where, position, what))
-        else:
-            self.suppressed += 1
 
+    @property
     def first_position(self) -> int | None:
-        return next((position for _, position, _ in self.problems if position is not None), None)
+        return min((position for _, position, _ in self.problems if position is not None), default=None)
 
 
 # Canonical JSON: RFC 8785 over ASCII keys, no floats, integers within ±(2^53 - 1).
 
 
 def _integer(text: str) -> int:
-    if len(text) > 17 or abs(number := int(text)) >= 2**53:
-        raise Bad("a number is beyond ±(2^53 - 1)")
-    return -number if text[0] == "-" else number
+    return int(text) if len(text) < 18 and abs(int(text)) < 2**53 else _refused(text)
 
 
-def _no_float(text: str) -> Any:
-    raise Bad(f"{text[:20]} is not allowed in canonical JSON")
+def _refused(text: str) -> Any:
+    raise Bad(f"canonical JSON allows no {text[:20]} here")
 
 
-_decode = json.JSONDecoder(parse_float=_no_float, parse_int=_integer, parse_constant=_no_float).decode
+def _ascii_keys(value: dict[str, Any]) -> dict[str, Any]:
+    return value if all(key.isascii() for key in value) else _refused("key")
+
+
+_decode = json.JSONDecoder(parse_float=_refused, parse_int=_integer, parse_constant=_refused).decode
+_decode_keys = json.JSONDecoder(object_hook=_ascii_keys).decode
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 def canonical_json(data: bytes) -> Any:
-    """The value that these bytes are the canonical form of. Writing it anew must give the same bytes."""
+    """The value that these bytes are the canonical form of: writing it anew must give the same bytes."""
     try:
-        value = _decode(data.decode())
-        same = _encode(value).encode() == data
+        text = data.decode()
+        value = _decode(text)
+        if _encode(value) == text and (data.isascii() or _decode_keys(text) == value):
+            return value
     except (ValueError, RecursionError) as error:
         raise Bad(f"this is not JSON: {str(error)[:80]}") from None
-    if not same:
-        raise Bad("this is not canonical JSON")
-    if not data.isascii():
-        _ascii_keys(value)
-    return value
-
-
-def _ascii_keys(value: Any) -> None:
-    if isinstance(value, dict):
-        if not all(key.isascii() for key in value):
-            raise Bad("a key is not ASCII")
-        value = list(value.values())
-    if isinstance(value, list):
-        for each in value:
-            _ascii_keys(each)
+    raise Bad("this is not canonical JSON")
 
 
 # The tree of RFC 6962.
 
 
 def subtrees(begin: int, end: int) -> Iterator[int]:
-    """Levels of the fewest complete subtrees, left to right, that cover the leaves begin ≤ i < end."""
+    """The levels of the fewest complete subtrees, left to right, that cover the leaves begin ≤ i < end."""
     while begin < end:
         level = (end - begin).bit_length() - 1
         if begin:
@@ -152,9 +145,7 @@ class Tree:
         self.size += 1 << level
 
     def root(self) -> bytes:
-        if not self._roots:
-            return EMPTY_ROOT
-        digest = self._roots[-1]
+        digest = self._roots[-1] if self._roots else hashlib.sha256(b"").digest()
         for left in self._roots[-2::-1]:
             digest = hashlib.sha256(b"\x01" + left + digest).digest()
         return digest
@@ -165,15 +156,11 @@ class Tree:
 
 @dataclass(frozen=True)
 class Key:
-    """A verifier key: `<name>+<key id>+<base64 of algorithm and public key>`; algorithm 1 signs, 4 cosigns with a time."""
+    """A verifier key: `<name>+<key id>+<base64 of algorithm and public key>`. Algorithm 1 signs, 4 cosigns."""
 
     name: str
     algorithm: int
     public: bytes
-
-    @property
-    def id(self) -> bytes:
-        return hashlib.sha256(self.name.encode() + b"\n" + bytes([self.algorithm]) + self.public).digest()[:4]
 
     @property
     def fingerprint(self) -> str:
@@ -182,80 +169,71 @@ class Key:
     @classmethod
     def parse(cls, text: str) -> "Key":
         name, _, rest = text.strip().partition("+")
-        key_id, _, encoded = rest.partition("+")
-        raw = _base64(encoded)
-        key = cls(name, raw[0] if raw else 0, raw[1:])
-        if not NAME.fullmatch(name) or len(raw) != 33 or raw[0] not in (1, 4) or key.id.hex() != key_id:
+        raw = _base64(rest.partition("+")[2])
+        key_id = hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
+        if not NAME.fullmatch(name) or len(raw) != 33 or raw[0] not in (1, 4) or key_id != rest[:8]:
             raise Bad("this is no verifier key")
-        return key
+        return cls(name, raw[0], raw[1:])
 
-    def signed(self, text: str, signatures: Sequence[tuple[str, bytes, bytes]]) -> int | None:
-        """The time of a cosignature (0 for a plain signature) when the key signed the text; None when it did not."""
-        for name, key_id, value in signatures:
-            if (name, key_id) != (self.name, self.id):
-                continue
-            time, message = 0, text.encode()
-            if self.algorithm == 4:
-                time, value = int.from_bytes(value[:8], "big"), value[8:]
-                message = f"cosignature/v1\ntime {time}\n".encode() + message
-            try:
-                Ed25519PublicKey.from_public_bytes(self.public).verify(value, message)
-            except (InvalidSignature, ValueError):
-                raise Bad(f"the signature of {name} is false") from None
-            return time
-        return None
+    def signed(self, text: str, signatures: Signatures) -> int | None:
+        """The time of a cosignature, 0 for a plain signature; None when this key did not sign. A false one is Bad."""
+        kind = bytes([self.algorithm])
+        key_id = hashlib.sha256(self.name.encode() + b"\n" + kind + self.public).digest()[:4]
+        value = next((value for name, by, value in signatures if (name, by) == (self.name, key_id)), None)
+        if value is None:
+            return None
+        time, message = 0, text.encode()
+        if self.algorithm == 4:
+            time, value = int.from_bytes(value[:8], "big"), value[8:]
+            message = f"cosignature/v1\ntime {time}\n".encode() + message
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(value, message)
+        except (InvalidSignature, ValueError):
+            raise Bad(f"the signature of {self.name} is false") from None
+        return time
 
 
 def _base64(text: str) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
     except ValueError:
-        raise Bad("this is not base64") from None
-    if base64.b64encode(raw).decode() != text:
-        raise Bad("this is not the only base64 of its bytes")
+        raw = b""
+    if not raw or base64.b64encode(raw).decode() != text:
+        raise Bad("this is not base64")
     return raw
 
 
-def parse_note(data: bytes) -> tuple[str, list[tuple[str, bytes, bytes]]]:
-    """The text of a signed note, and its signatures as (name, key id, value)."""
-    try:
-        whole = data.decode()
-    except UnicodeDecodeError:
-        raise Bad("a note is UTF-8") from None
-    text, separator, tail = whole.rpartition("\n\n")
-    lines = tail.split("\n")
-    if len(data) > 1_000_000 or not separator or len(lines) < 2 or lines.pop() or len(lines) > 100:
+def parse_note(data: bytes) -> tuple[str, Signatures]:
+    """The text of a signed note, which ends in a newline, and its signatures."""
+    text, separator, tail = data.decode("utf-8", "replace").rpartition("\n\n")
+    *lines, last = tail.split("\n")
+    if len(data) > 1_000_000 or not separator or last or not 0 < len(lines) <= 100:
         raise Bad("a note is a text, an empty line and signature lines")
     signatures = []
     for line in lines:
         name, _, encoded = line.removeprefix("— ").partition(" ")
-        raw = _base64(encoded)
-        if not line.startswith("— ") or not NAME.fullmatch(name) or len(raw) < 5:
+        if not line.startswith("— ") or not NAME.fullmatch(name) or len(raw := _base64(encoded)) < 5:
             raise Bad("a signature line is a dash, a name and base64")
         signatures.append((name, raw[:4], raw[4:]))
     return text + "\n", signatures
 
 
 def parse_checkpoint(text: str) -> tuple[str, int, bytes]:
-    lines = text.split("\n")
-    if len(lines) < 4 or lines.pop() or not all(lines) or not re.fullmatch(r"0|[1-9][0-9]{0,17}", lines[1]):
+    """Origin, size and root."""
+    *lines, _ = text.split("\n")
+    if len(lines) < 3 or not all(lines) or not SIZE.fullmatch(lines[1]) or len(root := _base64(lines[2])) != 32:
         raise Bad("a checkpoint has an origin, a size and a root")
-    root = _base64(lines[2])
-    if len(root) != 32:
-        raise Bad("a root has 32 bytes")
     return lines[0], int(lines[1]), root
 
 
 def follow_keys(origin: str, notes: Sequence[bytes]) -> list[Key]:
-    """The log's keys, the oldest first, each introduced by the one before it."""
+    """The log's keys, the oldest first, each introduced by itself and the one before it."""
     keys: list[Key] = []
-    for number, data in enumerate(notes, start=1):
-        text, signatures = parse_note(data)
-        lines = text.split("\n")
-        if len(lines) != 4 or lines[:2] != [origin, f"log key {number}"]:
+    for number, (text, signatures) in enumerate(map(parse_note, notes), start=1):
+        key = Key.parse("".join(text.split("\n")[2:3]))
+        if text.split("\n")[:2] != [origin, f"log key {number}"] or key.algorithm != 1:
             raise Bad(f"the note of key {number} does not introduce it")
-        key = Key.parse(lines[2])
-        if key.signed(text, signatures) is None or (keys and keys[-1].signed(text, signatures) is None):
+        if any(each.signed(text, signatures) is None for each in (*keys[-1:], key)):
             raise Bad(f"the note of key {number} lacks a signature")
         keys.append(key)
     if not keys:
@@ -267,259 +245,217 @@ def follow_keys(origin: str, notes: Sequence[bytes]) -> list[Key]:
 
 
 class Bag:
-    """The files of a bag: every one listed, none beside, none by a link or out of the directory."""
+    """The files of a bag: all of them listed, none by a link or out of the directory."""
 
     def __init__(self, root: Path, result: Result) -> None:
         self.root, self.result = root, result
-        self.sizes = self._walk()
-
-    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
-        if name not in self.sizes:
-            raise Bad(f"{name} is missing")
-        with (self.root / name).open("rb") as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            raise Bad(f"{name} is larger than {limit} bytes")
-        return data
-
-    def names(self, pattern: str) -> list[str]:
-        return sorted(name for name in self.sizes if re.fullmatch(pattern, name))
-
-    def _walk(self) -> dict[str, int]:
-        """Sizes of the regular files. Anything else than files and directories is refused."""
-        sizes: dict[str, int] = {}
-        waiting = [self.root]
+        self.sizes: dict[str, int] = {}
+        waiting = [str(root)]
         while waiting:
             for found in os.scandir(waiting.pop()):
-                name = os.path.relpath(found.path, self.root)
-                mode = found.stat(follow_symlinks=False).st_mode
-                if stat.S_ISDIR(mode):
-                    waiting.append(Path(found.path))
-                elif stat.S_ISREG(mode):
-                    sizes[name] = found.stat(follow_symlinks=False).st_size
+                status = found.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode):
+                    waiting.append(found.path)
+                elif stat.S_ISREG(status.st_mode):
+                    self.sizes[os.path.relpath(found.path, root)] = status.st_size
                 else:
-                    raise Bad(f"{name!r} is neither a file nor a directory")
-                if len(sizes) + len(waiting) > MAX_FILES:
+                    raise Bad(f"{found.name!a} is neither a file nor a directory")
+                if len(self.sizes) + len(waiting) > MAX_FILES:
                     raise Bad(f"there are more than {MAX_FILES} files")
-        return sizes
+
+    def read(self, name: str) -> bytes:
+        with self.open(name) as file:
+            if self.sizes[name] > MAX_FILE_BYTES:
+                raise Bad(f"{name} is larger than {MAX_FILE_BYTES} bytes")
+            return file.read()
+
+    def open(self, name: str) -> BufferedReader:
+        if name not in self.sizes:
+            raise Bad(f"{name} is missing")
+        return (self.root / name).open("rb")
+
+    def names(self, pattern: str) -> list[str]:
+        return sorted((name for name in self.sizes if re.fullmatch(pattern, name)), key=lambda name: (len(name), name))
 
     def check(self) -> None:
-        if self.read("bagit.txt", 1000) != BAG_DECLARATION:
-            self.result.problem("bagit.txt", "this does not declare a BagIt 1.0 bag in UTF-8")
-        payload = self._manifest("manifest-sha256.txt")
-        tags = self._manifest("tagmanifest-sha256.txt")
-        for name in payload:
-            if not KNOWN_FILES.fullmatch(name):
-                self.result.problem(name, "the manifest lists a file that does not belong into a bundle")
-        if set(tags) != TAG_FILES:
-            self.result.problem("tagmanifest-sha256.txt", f"the tag files are not {', '.join(sorted(TAG_FILES))}")
+        payload, tags = self._manifest("manifest-sha256.txt"), self._manifest("tagmanifest-sha256.txt")
+        if self.read("bagit.txt") != BAG_DECLARATION or set(tags) != TAG_FILES:
+            raise Bad("this is not a BagIt 1.0 bag with the tag files " + ", ".join(sorted(TAG_FILES)))
         listed = payload | tags
         for name in sorted((self.sizes.keys() | listed.keys()) - {"tagmanifest-sha256.txt"}):
             if name not in self.sizes:
-                self.result.problem(name, "this file is missing")
-            elif name not in listed:
-                self.result.problem(name, "this file is in no manifest")
-            elif KNOWN_FILES.fullmatch(name) or name in TAG_FILES:
-                with (self.root / name).open("rb") as file:
+                self.result.problem(ascii(name), "this file is missing")
+            elif name not in listed or not (name in TAG_FILES or KNOWN_FILES.fullmatch(name)):
+                self.result.problem(ascii(name), "this file does not belong to the bundle")
+            else:
+                with self.open(name) as file:
                     if hashlib.file_digest(file, "sha256").hexdigest() != listed[name]:
-                        self.result.problem(name, "this file's SHA-256 is not the one in the manifest")
-        total = sum(size for name, size in self.sizes.items() if name.startswith("data/"))
-        oxum = f"Payload-Oxum: {total}.{sum(1 for name in self.sizes if name.startswith('data/'))}"
-        if oxum.encode() not in self.read("bag-info.txt", 100_000).split(b"\n"):
+                        self.result.problem(name, "this file is not the one in the manifest: its SHA-256 differs")
+        sizes = [size for name, size in self.sizes.items() if name.startswith("data/")]
+        oxum = f"Payload-Oxum: {sum(sizes)}.{len(sizes)}"
+        if oxum not in self.read("bag-info.txt").decode("utf-8", "replace").split("\n"):
             self.result.problem("bag-info.txt", f"this does not state {oxum}")
 
     def _manifest(self, manifest: str) -> dict[str, str]:
         listed: dict[str, str] = {}
-        folded: set[str] = set()
-        for line in self.read(manifest).decode("utf-8", "replace").splitlines():
+        for line in self.read(manifest).decode("utf-8", "replace").removesuffix("\n").split("\n"):
             matched = MANIFEST_LINE.fullmatch(line)
-            if matched is None:
-                self.result.problem(manifest, f"{line[:80]!r} is no line of a manifest")
-                continue
-            digest, name = matched.groups()
-            if name.startswith(("/", "~")) or any(part in ("", ".", "..") for part in name.split("/")):
-                self.result.problem(manifest, f"{name[:80]!r} leads out of the bag")
-            elif name.lower() in folded:
-                self.result.problem(manifest, f"{name[:80]!r} is listed twice")
+            if matched is None or not {"", ".", ".."}.isdisjoint(matched[2].split("/")):
+                self.result.problem(manifest, f"{line[:160]!a} is no hash and path within the bag")
+            elif matched[2] in listed:
+                self.result.problem(manifest, f"{matched[2]!a} is listed twice")
             else:
-                listed[name] = digest
-            folded.add(name.lower())
+                listed[matched[2]] = matched[1]
         return listed
 
 
-# Ledgers, entry by entry.
+# Sealed fields.
 
 
 class Openings:
-    """The lines of `openings.jsonl`, taken in the order of the entries that they belong to."""
+    """The lines of `openings.jsonl`, in the order of the entries: position, path, subject, and one outcome each."""
 
     def __init__(self, bag: Bag, result: Result) -> None:
         self._result = result
-        self._lines = self._read(bag.root / "data/openings.jsonl") if "data/openings.jsonl" in bag.sizes else iter(())
+        self.counts = {"value": 0, "erased": 0, "withheld": 0}
+        self._lines = self._read(bag)
         self._next = next(self._lines, None)
-        self.counts = {"opened": 0, "erased": 0, "withheld": 0}
 
-    def _read(self, path: Path) -> Iterator[dict[str, Any]]:
-        with path.open("rb") as file:
+    def _read(self, bag: Bag) -> Iterator[dict[str, Any]]:
+        with bag.open("data/openings.jsonl") as file:
             while line := file.readline(MAX_FILE_BYTES):
-                try:
-                    value = canonical_json(line.removesuffix(b"\n"))
-                    if type(value) is not dict or type(value.get("position")) is not int or not line.endswith(b"\n"):
-                        raise Bad("a line is an object with a position")
-                except Bad as error:
-                    self._result.problem("openings.jsonl", str(error))
-                    return
+                value = canonical_json(line.removesuffix(b"\n"))
+                if type(value) is not dict or type(value.get("position")) is not int or not line.endswith(b"\n"):
+                    raise Bad("a line of openings.jsonl is an object with a position")
                 yield value
 
     def check(self, position: int, event_id: str, sealed: dict[str, dict[str, Any]]) -> None:
-        """`sealed` are the fields that this entry sealed, by path. Each has one line; withheld ones stay commitments."""
-        left = dict(sealed)
+        """`sealed` are the fields that this entry sealed, by path. Each has one line."""
         while self._next is not None and self._next["position"] <= position:
             line, self._next = self._next, next(self._lines, None)
-            reference = left.pop(path, None) if type(path := line.get("path")) is str else None
-            if line["position"] != position or reference is None or line.get("subject") != reference["subject"]:
-                self._result.problem("openings.jsonl", f"there is no sealed field {path!r}", line["position"])
-            elif "value" in line:
-                self._opened(position, event_id, line, reference["commitment"])
-            elif line.get("erased") is True or type(line.get("withheld")) is str:
-                self.counts["erased" if "erased" in line else "withheld"] += 1
-            else:
-                self._result.problem("openings.jsonl", f"the line about {path} says nothing", position)
-        for path in left:
+            path, outcome = str(line.get("path")), next((each for each in self.counts if each in line), "")
+            reference = sealed.pop(path, None) if line["position"] == position else None
+            if reference is None or not outcome or line.get("subject") != reference["subject"]:
+                what = "no sealed field" if reference is None else "nothing that it tells"
+                self._result.problem("openings.jsonl", f"this line is about {what}: {path}", line["position"])
+                continue
+            self.counts[outcome] += 1
+            if outcome == "value" and not _is_opening(event_id, path, line, reference["commitment"]):
+                self._result.problem("openings.jsonl", f"the entry did not commit to this value of {path}", position)
+        for path in sealed:
             self._result.problem("openings.jsonl", f"there is no line about the sealed field {path}", position)
 
-    def _opened(self, position: int, event_id: str, line: dict[str, Any], commitment: Any) -> None:
-        path, value, salt = line["path"], line["value"], line.get("salt")
-        try:
-            raw = base64.urlsafe_b64decode(salt + "==") if type(salt) is str else b""
-        except ValueError:
-            raw = b""
-        place = event_id.encode() + b"\x00" + path.encode() + b"\x00"
-        digest = hashlib.sha256(COMMITMENT_TAG + raw + place + _encode(value).encode()).digest()
-        if len(raw) != 16 or base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != commitment:
-            self._result.problem("openings.jsonl", f"the value of {path} is not what the entry committed to", position)
-        self.counts["opened"] += 1
 
-    def finish(self) -> None:
-        if self._next is not None:
-            self._result.problem("openings.jsonl", "there is a line about no entry", self._next["position"])
+def _is_opening(event_id: str, path: str, line: dict[str, Any], commitment: Any) -> bool:
+    """Commitment = SHA-256(tag ‖ salt ‖ event id ‖ 0 ‖ path ‖ 0 ‖ canonical value), base64url without padding."""
+    try:
+        salt = base64.urlsafe_b64decode(str(line.get("salt")) + "==")
+    except ValueError:
+        return False
+    place = event_id.encode() + b"\x00" + path.encode() + b"\x00"
+    digest = hashlib.sha256(COMMITMENT_TAG + salt + place + _encode(line["value"]).encode()).digest()
+    return len(salt) == 16 and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == commitment
 
 
-@dataclass
+def _find_sealed(node: Any, path: str, found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    if isinstance(node, dict) and node.keys() == {"subject", "commitment"}:
+        found[path] = node
+    elif isinstance(node, dict | list):
+        for key, each in node.items() if isinstance(node, dict) else enumerate(node):
+            _find_sealed(each, f"{path}/{key}", found)
+    return found
+
+
+# Ledgers.
+
+
 class Ledger:
-    """One ledger of a bundle. `whole`: its entries are a range; otherwise chosen ones."""
+    """One ledger of a bundle. Its entries are a whole range where `whole` says so, chosen ones otherwise.
 
-    bag: Bag
-    result: Result
-    tenant: str
-    whole: bool
-    openings: Openings | None
-    checkpoint: tuple[str, int, bytes] = ("", 0, b"")
-    positions: set[int] = field(default_factory=set)
-    facts: list[tuple[int, str, int]] = field(default_factory=list)
-    causes: list[tuple[int, int]] = field(default_factory=list)
-    reports: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    types: dict[str, int] = field(default_factory=dict)
-    cases: set[str] = field(default_factory=set)
-    runs: list[tuple[int, int]] = field(default_factory=list)
-    roots: dict[int, bytes] = field(default_factory=dict)
+    `held` are a size and, once it is known, the root that the tree had at that size.
+    """
 
-    def __post_init__(self) -> None:
-        self.room = f"data/ledgers/{self.tenant}"
-        self._versions: dict[str, int] = {}
+    def __init__(self, bag: Bag, result: Result, tenant: str, openings: Openings | None, *, whole: bool) -> None:
+        self.bag, self.result, self.tenant, self.openings, self.whole = bag, result, tenant, openings, whole
+        self.room, self.origin, self.keys = f"data/ledgers/{tenant}", "", list[Key]()
+        self.size, self.entries, self.last_time = 0, 0, 0
+        self.runs: list[tuple[int, int]] = []
+        self.held: tuple[int, bytes | None] = (-1, None)
+        self.cited: list[tuple[int, str, int]] = []
+        self.reports: list[tuple[int, dict[str, Any]]] = []
+        self.streams: dict[str, int] = {}
         self._ids: set[str] = set()
-        self._last_time = 0
 
     def problem(self, what: str, position: int | None = None) -> None:
         self.result.problem(f"ledger {self.tenant}", what, position)
 
-    def check(self, trusted: Sequence[str], witnesses: Sequence[Key], held_size: int | None) -> None:
-        """`held_size`: the tree's root at that size is wanted too, in `roots`, where it can be known."""
-        note = self.bag.read(f"{self.room}/checkpoint")
-        text, signatures = parse_note(note)
-        self.checkpoint = parse_checkpoint(text)
-        origin, size, root = self.checkpoint
-        if origin.rpartition("/")[2] != self.tenant:
-            self.problem(f"the checkpoint is of the log {origin}")
-        self._check_signer(origin, text, signatures, trusted, witnesses)
-        found = self._entries(size, held_size)
-        if found != root:
-            self.problem(f"entries and hashes lead to the root {_short(found)}, the checkpoint has {_short(root)}")
-
-    def _check_signer(
-        self,
-        origin: str,
-        text: str,
-        signatures: Sequence[tuple[str, bytes, bytes]],
-        trusted: Sequence[str],
-        witnesses: Sequence[Key],
-    ) -> None:
-        notes = self.bag.names(rf"{self.room}/keys/[0-9]+\.note")
-        notes.sort(key=lambda name: int(re.findall(r"[0-9]+", name)[-1]))
-        keys = follow_keys(origin, [self.bag.read(name) for name in notes])
-        confirmed = [number for number, key in enumerate(keys) if key.fingerprint in trusted]
-        accepted = keys[confirmed[0] :] if confirmed else keys
-        signer = next((key for key in accepted if key.signed(text, signatures) is not None), None)
-        if signer is None:
+    def check(self, trusted: AbstractSet[str], witnesses: Sequence[Key]) -> None:
+        text, signatures = parse_note(self.bag.read(f"{self.room}/checkpoint"))
+        self.origin, self.size, root = parse_checkpoint(text)
+        if self.origin.rpartition("/")[2] != self.tenant:
+            self.problem(f"the checkpoint is of the log {self.origin}")
+        self._find_keys(trusted)
+        if all(key.signed(text, signatures) is None for key in self.keys):
             self.problem("the checkpoint is not signed by the log's key")
-        elif confirmed:
-            self.result.summary.append(f"ledger {self.tenant}: signed by a key that you named")
+        for witness in witnesses:
+            if (time := witness.signed(text, signatures)) is not None:
+                self.result.summary.append(f"ledger {self.tenant}: cosigned by {witness.name}, {_when(time * 10**6)}")
+            elif self.openings is not None:
+                self.problem(f"the witness {witness.name} has not cosigned the checkpoint")
+        if (stamp := f"{self.room}/stamp.tsr") in self.bag.sizes:
+            if hashlib.sha256(text.encode()).digest() not in self.bag.read(stamp):
+                self.problem("the time stamp is not over this checkpoint")
+            self.result.notes.append(f"{stamp} is a time stamp: check its authority by `openssl ts -verify`.")
+        if (found := self._check_entries()) != root:
+            self.problem(f"entries and hashes lead to the root {found.hex()[:16]}…, not to {root.hex()[:16]}…")
+
+    def _find_keys(self, trusted: AbstractSet[str]) -> None:
+        """Keys before the one that was named do not count any more."""
+        notes = self.bag.names(rf"{self.room}/keys/[0-9]+\.note")
+        self.keys = follow_keys(self.origin, [self.bag.read(name) for name in notes])
+        named = next((place for place, key in enumerate(self.keys) if key.fingerprint in trusted), None)
+        if named is not None:
+            self.keys = self.keys[named:]
         elif trusted and self.openings is not None:
-            self.problem(f"no key of this log is one that you named; its first is {keys[0].fingerprint}")
+            self.problem(f"this log's keys are none that you named; the first is {self.keys[0].fingerprint}")
         else:
             self.result.notes.append(
-                f"THE KEY OF LEDGER {self.tenant} IS NOT CONFIRMED. Ask its provider, by another way than this bundle,\n"
-                f"  whether it is {keys[0].fingerprint}; then give it with --key."
-            )
-        times = [(each.name, time) for each in witnesses if (time := each.signed(text, signatures)) is not None]
-        self.result.summary += [f"ledger {self.tenant}: cosigned by {name}, {_when(time)}" for name, time in times]
-        if witnesses and not times and self.openings is not None:
-            self.problem("none of the witnesses that you named has cosigned the checkpoint")
-        if f"{self.room}/stamp.tsr" in self.bag.sizes:
-            self._check_stamp(text)
-
-    def _check_stamp(self, text: str) -> None:
-        if hashlib.sha256(text.encode()).digest() not in self.bag.read(f"{self.room}/stamp.tsr"):
-            self.problem("the time stamp is not over this checkpoint")
-        else:
-            self.result.notes.append(
-                f"Ledger {self.tenant} has a time stamp over the text of its checkpoint (what precedes the empty line). "
-                "Whether its authority is one that you trust: openssl ts -verify -in stamp.tsr -data TEXT -CAfile …"
+                f"THE KEY OF LEDGER {self.tenant} IS NOT CONFIRMED. Ask for its fingerprint by another way than this\n"
+                f"  bundle came, and give it: --key {self.keys[0].fingerprint}"
             )
 
-    def _entries(self, size: int, held_size: int | None) -> bytes:
+    def _check_entries(self) -> bytes:
         """Checks the entries from left to right, and returns the root that they and the other hashes lead to."""
         tree = Tree()
-        with self._hashes("leaf-hashes") as stated, self._hashes("other-hashes") as others:
+        with self.bag.open(f"{self.room}/leaf-hashes") as stated, self.bag.open(f"{self.room}/other-hashes") as others:
             for name in self.bag.names(rf"{self.room}/entries/[0-9]{{12}}\.bundle"):
                 first = int(name[-19:-7])
-                if first < tree.size:
-                    raise Bad(f"{name} repeats position {first}")
-                self._fill(tree, first, others, held_size)
-                self._run(tree, self.bag.read(name), stated, size, held_size)
-                self._extend_runs(first, tree.size)
-            if tree.size > size:
-                self.problem("there are entries beyond the checkpoint", size)
-            self._fill(tree, size, others, held_size)
+                if not tree.size <= first < self.size:
+                    raise Bad(f"ledger {self.tenant}: {name} does not begin between its neighbours", first)
+                self._fill_gap(tree, first, others)
+                if not self.runs or self.runs[-1][1] != first:
+                    self.runs.append((first, first))
+                self._check_run(tree, self.bag.read(name), stated)
+                self.runs[-1] = (self.runs[-1][0], tree.size)
+            if tree.size > self.size:
+                self.problem("there are entries beyond the checkpoint", self.size)
+            self._fill_gap(tree, self.size, others)
             if stated.read(1) or others.read(1):
                 self.problem("there are more hashes than entries and gaps")
         return tree.root()
 
-    def _hashes(self, name: str) -> BinaryIO:
-        if self.bag.sizes.get(f"{self.room}/{name}", MAX_HASHES_BYTES) >= MAX_HASHES_BYTES:
-            raise Bad(f"{self.room}/{name} is missing or too large")
-        return (self.bag.root / self.room / name).open("rb")
+    def _push(self, tree: Tree, level: int, digest: bytes) -> None:
+        tree.push(level, digest)
+        if tree.size == self.held[0]:
+            self.held = (tree.size, tree.root())
 
-    def _fill(self, tree: Tree, end: int, others: BinaryIO, held_size: int | None) -> None:
-        """The gap up to position `end`, by the hashes of its subtrees."""
+    def _fill_gap(self, tree: Tree, end: int, others: BufferedReader) -> None:
         for level in subtrees(tree.size, end):
             if len(digest := others.read(32)) != 32:
-                raise Bad(f"other-hashes of ledger {self.tenant} ends before the gap at position {tree.size}")
-            tree.push(level, digest)
-            if tree.size == held_size:
-                self.roots[held_size] = tree.root()
+                raise Bad(f"ledger {self.tenant}: neither entries nor hashes are here from this position on", tree.size)
+            self._push(tree, level, digest)
 
-    def _run(self, tree: Tree, data: bytes, stated: BinaryIO, size: int, held_size: int | None) -> None:
+    def _check_run(self, tree: Tree, data: bytes, stated: BufferedReader) -> None:
         place = 0
         while place < len(data):
             position = tree.size
@@ -527,93 +463,177 @@ class Ledger:
             leaf = data[place + 2 : end]
             digest = hashlib.sha256(b"\x00" + leaf).digest()
             if stated.read(32) != digest:
-                self.problem("this entry's leaf hash is not the one that was stated for it", position)
+                self.problem("this entry is not the one that was sealed: its leaf hash differs", position)
             if end > len(data) or len(leaf) < 10:
-                raise Bad(f"ledger {self.tenant}: the entry at position {position} is cut off")
+                raise Bad(f"ledger {self.tenant}: this entry is cut off", position)
             try:
-                self._entry(position, leaf)
-            except (Bad, KeyError, TypeError, AttributeError) as error:
-                self.problem(str(error) if isinstance(error, Bad) else "a field has the wrong type", position)
-            tree.push(0, digest)
-            if tree.size == held_size:
-                self.roots[held_size] = tree.root()
+                self._check_entry(position, leaf)
+            except Bad as error:
+                self.problem(str(error), position)
+            except (AttributeError, KeyError, TypeError):
+                self.problem("a field of this entry has a wrong type", position)
+            self._push(tree, 0, digest)
             place = end
 
-    def _extend_runs(self, first: int, end: int) -> None:
-        if self.runs and self.runs[-1][1] == first:
-            first = self.runs.pop()[0]
-        self.runs.append((first, end))
-
-    def _entry(self, position: int, leaf: bytes) -> None:
-        recorded_at = int.from_bytes(leaf[:8], "big", signed=True)
-        if recorded_at < self._last_time:
+    def _check_entry(self, position: int, leaf: bytes) -> None:
+        self.entries += 1
+        recorded_at, before = int.from_bytes(leaf[:8], "big", signed=True), self.last_time
+        self.last_time = max(before, recorded_at)
+        if recorded_at < before:
             self.problem("this entry was recorded before the one before it", position)
-        self._last_time = max(self._last_time, recorded_at)
         entry = canonical_json(leaf[8:])
-        keys = entry.keys()
-        if not keys >= ENTRY_KEYS or not keys <= ENTRY_KEYS | OPTIONAL_KEYS:
-            raise Bad("the entry has not the fields of an entry")
-        stream, version, event_id = entry["stream"], entry["version"], entry["id"]
+        if not ENTRY_KEYS <= entry.keys() <= ENTRY_KEYS | OPTIONAL_KEYS:
+            raise Bad("this has not the fields of an entry")
+        event_id, data, stream, version = entry["id"], entry["data"], entry["stream"], entry["version"]
+        if not (STREAM.fullmatch(stream) and type(event_id) is str and type(data) is dict and type(version) is int):
+            raise Bad("identifier, stream, version or data of this entry is malformed")
+        self._check_order(position, stream, version, event_id)
         if entry["tenant"] != self.tenant:
-            self.problem("this entry belongs to another tenant", position)
-        if not STREAM.fullmatch(stream) or type(event_id) is not str:
-            raise Bad("the entry's stream or identifier is malformed")
-        if type(version) is not int or type(entry["schema"]) is not int or type(entry["data"]) is not dict:
-            raise Bad("the entry's version, schema or data is malformed")
-        if event_id in self._ids:
-            self.problem(f"the event {event_id} is here a second time", position)
-        self._ids.add(event_id)
-        self._check_version(position, stream, version)
-        kind = f"{entry['type']}.v{entry['schema']}"
-        self.types[kind] = self.types.get(kind, 0) + 1
-        if stream.startswith("case-"):
-            self.cases.add(stream)
+            self.problem("this entry belongs to another tenant's ledger", position)
+        if not -1 < entry.get("causation", -1) + 1 <= position:
+            self.problem("this entry's cause does not lie before it", position)
+        self.cited += [(position, fact["tenant"], fact["position"]) for fact in entry.get("facts", ())]
         if entry["type"] == "tenet.reporting.ReportPublished":
-            self.reports.append((position, entry["data"]))
-        self.facts += [(position, fact["tenant"], fact["position"]) for fact in entry.get("facts", ())]
-        if "causation" in entry:
-            self._cause(position, entry["causation"])
-        if not self.whole:
-            self.positions.add(position)
+            self.reports.append((position, data))
         if self.openings is not None:
-            sealed: dict[str, dict[str, Any]] = {}
-            if b'"commitment":' in leaf:
-                _find_sealed(entry["data"], "", sealed)
-            self.openings.check(position, event_id, sealed)
+            self.openings.check(position, event_id, _find_sealed(data, "", {}) if b'"commitment":' in leaf else {})
 
-    def _cause(self, position: int, cause: Any) -> None:
-        if type(cause) is not int or not 0 <= cause < position:
-            raise Bad("the entry's cause is not before it")
-
-    def _check_version(self, position: int, stream: str, version: int) -> None:
-        """In a range every version follows the one before it, from 1 on when the range begins at position 0."""
-        last = self._versions.get(stream)
-        if last is None and self.whole and not self.runs_begin:
-            last = 0
-        if version < 1 or (last is not None and (version <= last or (self.whole and version != last + 1))):
+    def _check_order(self, position: int, stream: str, version: int, event_id: str) -> None:
+        """In a range each version follows the one before it, the first one too where the range begins at 0."""
+        last = self.streams.get(stream, 0 if self.whole and self.runs[0][0] == 0 else None)
+        if version < 1 or (last is not None and (version != last + 1 if self.whole else version <= last)):
             self.problem(f"version {version} of {stream} does not follow version {last}", position)
-        self._versions[stream] = version
+        self.streams[stream] = version
+        if event_id in self._ids:
+            self.problem(f"the event {event_id} stands here a second time", position)
+        self._ids.add(event_id)
 
-    @property
-    def runs_begin(self) -> int:
-        return self.begin
-
-    begin: int = 0
-
-    def holds(self, position: int) -> bool:
-        return any(first <= position < end for first, end in self.runs)
-
-
-def _find_sealed(node: Any, path: str, found: dict[str, dict[str, Any]]) -> None:
-    if isinstance(node, dict):
-        if node.keys() == {"subject", "commitment"}:
-            found[path] = node
-            return
-        for key, each in node.items():
-            _find_sealed(each, f"{path}/{key}", found)
-    elif isinstance(node, list):
-        for place, each in enumerate(node):
-            _find_sealed(each, f"{path}/{place}", found)
+    def compare(self, held: bytes) -> None:
+        """With a checkpoint of the same log from elsewhere."""
+        text, signatures = parse_note(held)
+        origin, size, root = parse_checkpoint(text)
+        if origin != self.origin or all(key.signed(text, signatures) is None for key in self.keys):
+            self.problem("the checkpoint that you hold is not one of this log")
+        elif size > self.size:
+            self.problem(f"you hold a checkpoint of {size} entries: this ledger is older, or was cut off", self.size)
+        elif size and self.held[1] is None:
+            self.problem(f"the chosen entries do not lead to the tree of {size} entries: ask for the whole range")
+        elif size and self.held[1] != root:
+            self.problem(f"this ledger is not the one whose first {size} entries you hold a checkpoint of")
 
 
 # The whole.
+
+
+def verify(
+    directory: Path, trusted: AbstractSet[str] = frozenset(), witnesses: Sequence[Key] = (), held: bytes | None = None
+) -> Result:
+    """Checks a bundle. `trusted` are fingerprints of logs' keys; `held` is a checkpoint from elsewhere."""
+    result = Result()
+    try:
+        bag = Bag(directory, result)
+        bag.check()
+        _check_contents(bag, result, trusted, witnesses, held)
+    except Bad as error:
+        result.problem("bundle", str(error), error.position)
+    except (OSError, LookupError, TypeError, AttributeError, ValueError) as error:
+        result.problem("bundle", f"this cannot be read: {error!a}"[:200])
+    return result
+
+
+def _check_contents(
+    bag: Bag, result: Result, trusted: AbstractSet[str], witnesses: Sequence[Key], held: bytes | None
+) -> None:
+    facts = canonical_json(bag.read("data/bundle.json"))
+    tenant, case, begin, end = facts["tenant"], facts["case"], facts["from_position"], facts["to_position"]
+    if facts["format"] != FORMAT:
+        raise Bad(f"this is not a bundle of the format {FORMAT}")
+    openings = Openings(bag, result)
+    ledgers: dict[str, Ledger] = {}
+    for name in sorted({name.split("/")[2] for name in bag.names(r"data/ledgers/[a-z0-9-]+/.*")} | {tenant}):
+        main = name == tenant
+        ledgers[name] = Ledger(bag, result, name, openings if main else None, whole=main and case is None)
+        if main and held is not None:
+            ledgers[name].held = (parse_checkpoint(parse_note(held)[0])[1], None)
+        try:
+            ledgers[name].check(trusted, witnesses)
+        except Bad as error:
+            result.problem(f"ledger {name}", str(error), error.position)
+    ledger = ledgers[tenant]
+    openings.check(2**63, "", {})
+    if case is None and ledger.runs != [(begin, end)]:
+        ledger.problem(
+            f"the entries are not all those from {begin} up to {end}",
+            max(begin, ledger.runs[-1][1] if ledger.runs else 0),
+        )
+    if case is not None and case not in ledger.streams:
+        ledger.problem(f"there is no entry of {case}")
+    if held is not None:
+        ledger.compare(held)
+    _check_cited(bag, ledger, ledgers)
+    kinds = ", ".join(f"{count} {'opened' if name == 'value' else name}" for name, count in openings.counts.items())
+    cases = sum(1 for stream in ledger.streams if stream.startswith("case-"))
+    result.summary += [
+        f"{case or f'positions {begin} to {end - 1}'}: {ledger.entries} entries, {cases} cases",
+        f"sealed fields: {sum(openings.counts.values())} ({kinds}); reports: {len(ledger.reports)}",
+    ]
+    for each in ledgers.values():
+        last_time = _when(each.last_time)
+        result.summary.append(f"ledger {each.tenant}: {each.entries} of {each.size} entries, the last at {last_time}")
+
+
+def _check_cited(bag: Bag, ledger: Ledger, ledgers: dict[str, Ledger]) -> None:
+    """Every fact that an entry cites is in the bundle, in a ledger of its own proof; reports are those published."""
+    for position, tenant, cited in ledger.cited:
+        other = ledgers.get(tenant)
+        found = other is not None and any(first <= cited < end for first, end in other.runs)
+        if not found and not (other is ledger and ledger.whole):
+            ledger.problem(f"the fact at {cited} of ledger {tenant}, which this entry cites, is not here", position)
+    for position, report in ledger.reports:
+        name = f"data/reports/{report['report_id']}.json"
+        if name in bag.sizes and hashlib.sha256(bag.read(name)).hexdigest() != report["model_sha256"]:
+            ledger.problem(f"{name} is not the report that was published", position)
+        if report["as_of_position"] >= ledger.size:
+            ledger.problem("this report speaks of entries beyond the checkpoint", position)
+
+
+def _when(microseconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(microseconds // 10**6, UTC):%Y-%m-%d %H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return "no possible time"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 the bundle is valid; 1 it is not; 2 it was not checked."""
+    parser = argparse.ArgumentParser(prog="verifier.py", description="Checks an audit bundle of Tenet, offline.")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument(
+        "--key", action="append", default=[], help="fingerprint or verifier key of a log, as you know it"
+    )
+    parser.add_argument(
+        "--witness", action="append", default=[], help="verifier key of a witness that must have cosigned"
+    )
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint of the same ledger that you hold from elsewhere")
+    given = parser.parse_args(arguments)
+    try:
+        fingerprints = {key if re.fullmatch(r"[0-9a-f]{64}", key) else Key.parse(key).fingerprint for key in given.key}
+        witnesses = [Key.parse(each) for each in given.witness]
+        held = given.checkpoint.read_bytes() if given.checkpoint else None
+    except (Bad, OSError) as error:
+        parser.error(str(error))
+    if not given.directory.is_dir():
+        parser.error(f"{given.directory} is not a directory; an archive is not opened here, unpack it yourself first")
+    result = verify(given.directory, fingerprints, witnesses, held)
+    print(*result.summary, *(f"NOTE: {note}" for note in result.notes), sep="\n")
+    for where, position, what in result.problems:
+        print(f"FAILED: {where}{'' if position is None else f', position {position}'}: {what}")
+    first = "" if result.first_position is None else f" The first position that fails is {result.first_position}."
+    condition = ", IF THE KEYS NOTED ABOVE ARE RIGHT" if any("NOT CONFIRMED" in note for note in result.notes) else ""
+    valid = f"VALID{condition}: nothing here was altered, removed or reordered."
+    print(f"NOT VALID.{first}" if result.problems else valid)
+    return 1 if result.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

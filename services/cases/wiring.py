@@ -12,6 +12,7 @@ from infra.hosting import Foundation, serve_until_stopped
 from infra.read_database.policies import Policy
 from infra.read_database.read_side import ReadSide
 from infra.read_database.reader.queries import Reader
+from infra.read_database.turns import in_background
 from infra.runtime.settings import Settings
 from services.cases.application import CasesApplication
 from services.cases.application.automation import Automation
@@ -27,9 +28,8 @@ from services.cases.policies.dispatch_action_when_step_released import DispatchA
 from services.cases.policies.open_case_when_customer_report_validated import OpenCaseWhenCustomerReportValidated
 from services.cases.policies.open_case_when_detection_validated import OpenCaseWhenDetectionValidated
 from services.cases.policies.open_case_when_finding_validated import OpenCaseWhenFindingValidated
-from services.cases.policies.send_action_when_dispatched import SendActionWhenDispatched
+from services.cases.policies.send_action_when_dispatched import Outbox, SendActionWhenDispatched, TakesActions
 from services.cases.policies.settle_reversal_when_action_verified import SettleReversalWhenActionVerified
-from services.cases.policies.verify_action_when_acknowledged import VerifyActionWhenAcknowledged
 from services.cases.projections import VIEWS
 from services.cases.servicer import CasesAdminServicer, CasesReadServicer, CasesWriteServicer
 
@@ -38,11 +38,11 @@ SERVICE = "cases"
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """The service's parts; nothing works in the background until `read_side` runs."""
+    """The service's parts; nothing works in the background until `read_side` and `outbox` run."""
 
     hosted: tuple[Hosted, ...]
     read_side: ReadSide
-    application: CasesApplication
+    outbox: Outbox
     connectors: Connectors
 
 
@@ -55,14 +55,16 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
 
     application = CasesApplication.of(ledger, foundation.objects, connectors, parent, clock)
     # A reader of its own, because the read side that has one is made with the policies.
-    cancelling = CancelActionsWhenValidationWithdrawn(application, Reader(foundation.database, VIEWS))
+    reader = Reader(foundation.database, VIEWS)
+    cancelling = CancelActionsWhenValidationWithdrawn(application, reader)
+    outbox = Outbox(application.carrying_out, reader, foundation.database, ledger.tenants)
     read_side = ReadSide(
         foundation.database,
         ledger.followed,
         ledger.tenants,
         clock=clock,
         views=VIEWS,
-        policies=[*_policies(application), cancelling],
+        policies=[*policies_of(application, outbox), cancelling],
         timers=Timers(application).handlers(),
     )
     read = CasesReadServicer(read_side.reader, application, foundation.opener, clock)
@@ -71,10 +73,10 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         Hosted.of(cases_write_pb2, "CasesWriteService", CasesWriteServicer(application)),
         Hosted.of(cases_admin_pb2, "CasesAdminService", CasesAdminServicer(application)),
     )
-    return Wired(hosted, read_side, application, connectors)
+    return Wired(hosted, read_side, outbox, connectors)
 
 
-def _policies(application: CasesApplication) -> list[Policy]:
+def policies_of(application: CasesApplication, outbox: TakesActions) -> list[Policy]:
     automation = Automation(application.acting)
     return [
         OpenCaseWhenDetectionValidated(application),
@@ -84,8 +86,7 @@ def _policies(application: CasesApplication) -> list[Policy]:
         DispatchActionWhenPlanDecided(automation),
         DispatchActionWhenStepCompleted(automation),
         DispatchActionWhenStepReleased(automation),
-        SendActionWhenDispatched(application),
-        VerifyActionWhenAcknowledged(application),
+        SendActionWhenDispatched(outbox),
         CompleteStepWhenActionVerified(application),
         SettleReversalWhenActionVerified(application),
     ]
@@ -93,10 +94,10 @@ def _policies(application: CasesApplication) -> list[Policy]:
 
 @asynccontextmanager
 async def running(foundation: Foundation, connectors: Connectors) -> AsyncIterator[Wired]:
-    """The wired service with its projections, policies and timers at work."""
+    """The wired service with its projections, policies, timers and outbox at work."""
     wired = wire(foundation, connectors)
     try:
-        async with wired.read_side.running():
+        async with wired.read_side.running(), in_background("outbox", wired.outbox.run()):
             yield wired
     finally:
         await connectors.close()

@@ -6,3 +6,9 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 """Entries' bytes in one message; one message always takes at least one entry."""
 HEARTBEAT_SECONDS = 10.0
 """Between heartbeats when the subscriber names no other time."""
+SEALED_LOOK_SECONDS = 0.05
+"""Between two looks whether a checkpoint covers the position that a caller waits for."""
+DIGEST_SECONDS = 60
+"""Between two digests of tenants' signed heads in the provider's ledger."""
+COMPLETE_DIGEST_EVERY = 1_440
+"""Every so many intervals, once a day, a digest lists all logs rather than those that have grown."""

@@ -1,5 +1,11 @@
 """Constructs the ledger service."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import structlog
+from aiohttp import web
 from tenet.ledger.v1 import ledger_admin_pb2, ledger_read_pb2
 
 from contracts.ids import PROVIDER, TenantId
@@ -7,13 +13,23 @@ from infra.auth.authorisation import RULES
 from infra.disclosure.exporter import Exporter
 from infra.grpc import Context, Hosted
 from infra.hosting import Foundation, serve_until_stopped
-from infra.runtime.settings import Settings
+from infra.runtime.settings import LOOPBACK, Settings
+from infra.transparency.outreach import Outreach
+from infra.transparency.sealing import Sealing
+from infra.transparency.storage import LogStorage
+from infra.transparency.timestamps import TimestampAuthority, read_roots
+from infra.transparency.witness_client import WitnessClient, witnesses_of
 from services.ledger.application.exporting import Exporting
+from services.ledger.application.log_digests import LogDigests
+from services.ledger.application.log_keys import LogKeyRotation
 from services.ledger.application.opening import Opening
+from services.ledger.application.proving import Proving
 from services.ledger.application.reading import Reading
-from services.ledger.servicer import LedgerAdminServicer, LedgerReadServicer
+from services.ledger.servicer import LedgerAdminServicer, LedgerReadServicer, LogFiles
 
 SERVICE = "ledger"
+
+log = structlog.get_logger(__name__)
 
 
 async def start(settings: Settings) -> None:
@@ -21,8 +37,34 @@ async def start(settings: Settings) -> None:
 
     Raises NotConfigured, StoreUnavailable, SchemaOutOfRange, TenantUnknown without a bootstrap, ServingRefused.
     """
-    async with Foundation.open(SERVICE, settings) as foundation:
+    async with Foundation.open(SERVICE, settings) as foundation, transparency(foundation):
         await serve_until_stopped(foundation, hosted(foundation))
+
+
+@asynccontextmanager
+async def transparency(foundation: Foundation) -> AsyncIterator[Sealing]:
+    """Seals all ledgers, takes their heads outside and serves the logs' files, until the block ends."""
+    settings, ledger, logs = foundation.settings, foundation.ledger, sealing_of(foundation)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        witnesses = WitnessClient(witnesses_of(settings.witnesses), session) if settings.witnesses else None
+        authority = None
+        if settings.timestamp_url and settings.timestamp_roots:
+            authority = TimestampAuthority(settings.timestamp_url, read_roots(settings.timestamp_roots), session)
+        await stack.enter_async_context(logs.running())
+        await stack.enter_async_context(Outreach(logs, witnesses, authority).running())
+        await stack.enter_async_context(
+            LogDigests(logs, foundation.objects, ledger.handler, foundation.clock).running()
+        )
+        await stack.enter_async_context(_serving_files(foundation, logs.storage))
+        yield logs
+
+
+def sealing_of(foundation: Foundation) -> Sealing:
+    """The logs of this system's tenants; sealing begins with `running`."""
+    settings, ledger = foundation.settings, foundation.ledger
+    storage = LogStorage(settings.log_dir)
+    return Sealing(storage, settings.log_name, ledger.feed, ledger.placements, foundation.keys)
 
 
 def hosted(foundation: Foundation) -> list[Hosted]:
@@ -41,14 +83,34 @@ def hosted(foundation: Foundation) -> list[Hosted]:
         held = state.held(principal, tenant_id, foundation.clock(), frozenset({PROVIDER}))
         return not held.roles.isdisjoint(rule.roles)
 
+    logs = sealing_of(foundation)
     read = LedgerReadServicer(
-        Reading(ledger.feed), Opening(ledger.feed, foundation.opener), foundation.access_log, may_still_read
+        Reading(ledger.feed),
+        Opening(ledger.feed, foundation.opener),
+        Proving(logs.storage),
+        foundation.access_log,
+        may_still_read,
     )
     exporter = Exporter(foundation.settings.exports_dir, ledger.feed, ledger.mapper, ledger.openings, foundation.keys)
     admin = LedgerAdminServicer(
-        Exporting(foundation.keys, ledger.handler, ledger.feed, exporter, ancestors), foundation.access_log
+        Exporting(foundation.keys, ledger.handler, ledger.feed, exporter, ancestors),
+        LogKeyRotation(logs, foundation.keys, ledger.handler),
+        foundation.access_log,
     )
     return [
         Hosted.of(ledger_read_pb2, "LedgerReadService", read),
         Hosted.of(ledger_admin_pb2, "LedgerAdminService", admin),
     ]
+
+
+@asynccontextmanager
+async def _serving_files(foundation: Foundation, storage: LogStorage) -> AsyncIterator[None]:
+    files = LogFiles(storage, foundation.authority, foundation.access_log)
+    runner = web.AppRunner(files.application(), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, LOOPBACK, foundation.settings.log_port).start()
+        log.info("log.files_served", addresses=[f"{host}:{port}" for host, port, *_ in runner.addresses])
+        yield
+    finally:
+        await runner.cleanup()

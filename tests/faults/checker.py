@@ -1,4 +1,4 @@
-"""Judges stored ledgers against a run's journal. It shares no code with the store: psycopg, hashlib, json, nothing else.
+"""Judges stored ledgers against a run's journal. It shares no code with the store: only psycopg, hashlib, json.
 
 Every function answers a list of problems in words, empty when there is none.
 """
@@ -91,7 +91,7 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
 
 def check(server: str, tenant_ids: Iterable[str], journal: list[dict[str, Any]]) -> list[str]:
-    """Judges these tenants' ledgers on a server; `server` is its administrator's connection string without a database."""
+    """Judges these tenants' ledgers on a server; `server` is its administrator's connection string."""
     problems = []
     with psycopg.connect(server, dbname=LEDGER_DATABASE) as connection:
         for tenant_id in tenant_ids:

@@ -19,7 +19,7 @@ ENDS = {
 
 
 def check_effects(rows: Iterable[Row], actuator_state: Path) -> list[str]:
-    """No effect without an intent, none twice, none missing where one was verified; one intent a step, target, attempt."""
+    """No effect without an intent, none twice, none missing where verified; one intent a step, target and attempt."""
     rows = list(rows)
     with sqlite3.connect(f"file:{actuator_state}?mode=ro", uri=True) as database:
         effects = database.execute("SELECT command_id, target, name, value FROM effects").fetchall()

@@ -12,6 +12,8 @@ MAX_PROBLEMS = 20
 
 Key = tuple[str, str]
 """A tenant and a projection."""
+Standing = dict[Key, tuple[int, int]]
+"""The build that is read, and its position."""
 Version = tuple[Any, ...]
 
 
@@ -22,11 +24,12 @@ class ReadModels:
         self.service = service
         self._server = server
 
-    def standing(self) -> dict[Key, tuple[int, int]]:
+    def standing(self) -> Standing:
         """The build that is read, and its position, for every tenant and projection."""
         with self._connect() as connection:
             cursor = connection.execute(
-                "SELECT tenant_id, projection, build, position FROM projection_builds WHERE active AND state = 'running'"
+                "SELECT tenant_id, projection, build, position FROM projection_builds"
+                " WHERE active AND state = 'running'"
             )
             return {(tenant, projection): (build, at) for tenant, projection, build, at in cursor.fetchall()}
 
@@ -34,7 +37,8 @@ class ReadModels:
         """Everything that waits for an operator."""
         with self._connect() as connection:
             rows = connection.execute(
-                "SELECT 'projection', tenant_id, projection FROM projection_builds WHERE state IN ('parked', 'diverged')"
+                "SELECT 'projection', tenant_id, projection FROM projection_builds"
+                " WHERE state IN ('parked', 'diverged')"
                 " UNION ALL SELECT 'policy', tenant_id, policy_id FROM policy_positions WHERE state = 'parked'"
                 " UNION ALL SELECT 'timer', tenant_id, kind FROM timers WHERE state = 'parked'"
             ).fetchall()
@@ -98,7 +102,7 @@ def compare_with_rebuilds(models: Iterable[ReadModels], limit: float) -> list[st
     return problems[:MAX_PROBLEMS]
 
 
-def _wait_for_switch(models: ReadModels, before: dict[Key, tuple[int, int]], limit: float) -> dict[Key, tuple[int, int]]:
+def _wait_for_switch(models: ReadModels, before: Standing, limit: float) -> Standing:
     deadline = time.monotonic() + limit
     while True:
         now = models.standing()

@@ -51,13 +51,16 @@ class Verdict:
             f"kills: {sum(self.killed.values())} {self.killed}",
             f"acknowledged: {sum(self.acknowledged.values())} {self.acknowledged}",
             f"asked again after: {self.refused}",
-            f"entries: {self.entries}; verified actions: {self.actions_verified}; the tail connected {self.tail_connections}×",
+            f"entries: {self.entries}; verified actions: {self.actions_verified}",
+            f"the tail connected {self.tail_connections} times",
             *(f"PROBLEM {problem}" for problem in self.problems),
         ]
 
 
-async def run(system: RunningSystem, seconds: float, seed: int, journal_file: Path, first: tuple[str, ...] = ()) -> Verdict:
-    """Runs load and kills on a system that is ready, lets it settle, and judges. `first`: who is killed before chance."""
+async def run(
+    system: RunningSystem, seconds: float, seed: int, journal_file: Path, first: tuple[str, ...] = ()
+) -> Verdict:
+    """Runs load and kills on a system that is ready, lets it settle, and judges. `first` are killed before chance."""
     journal = Journal(journal_file)
     try:
         async with Provider(system) as provider:

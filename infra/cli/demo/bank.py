@@ -80,7 +80,10 @@ async def _asked(stage: Stage, detection_id: str) -> int:
     )
     sent = await stage.ask("ana", question("phone"), write.SendEnquiryResponse)
     answer = write.AnswerEnquiryRequest(
-        tenant_id=TENANT, enquiry_id=sent.enquiry_id, expected=False, comment="No. I am at my desk and did nothing there."
+        tenant_id=TENANT,
+        enquiry_id=sent.enquiry_id,
+        expected=False,
+        comment="No. I am at my desk and did nothing there.",
     )
     position = (await stage.ask("ben", answer, write.AnswerEnquiryResponse)).position
     stage.audience.line("ben", "is asked by phone, and answers: no, that was not me")

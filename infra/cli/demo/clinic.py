@@ -33,9 +33,13 @@ async def play(stage: Stage) -> list[Casework]:
     month = datetime.now(UTC) + timedelta(days=30)
     deeds = ["contain network", "stop process"]
     await sign_beforehand(stage, CLINIC, "carla", deeds, ["wards", "admission"], digest, month)
-    stage.audience.line("carla", "approves the charter and signs beforehand: isolate and stop, on these groups, for 30 days")
+    stage.audience.line(
+        "carla", "approves the charter and signs beforehand: isolate and stop, on these groups, for 30 days"
+    )
     await _misbehave(stage, Behaviour.LIE)
-    stage.audience.shown(f"the stand-in for the clinic's protection is told to lie about {UNRELIABLE}, to see who notices")
+    stage.audience.shown(
+        f"the stand-in for the clinic's protection is told to lie about {UNRELIABLE}, to see who notices"
+    )
     found = await _attack(stage)
     cases = await _validated(stage, found)
     await _isolated(stage, cases)
@@ -108,7 +112,9 @@ async def _isolated(stage: Stage, cases: dict[str, Casework]) -> None:
     for host, case in cases.items():
         action = await case.automatic("isolate-1")
         if action.status == pb.ACTION_STATUS_VERIFIED:
-            stage.audience.verified(f"{host} is off the network; dispatched by itself on Carla's signature, and read back")
+            stage.audience.verified(
+                f"{host} is off the network; dispatched by itself on Carla's signature, and read back"
+            )
             continue
         stage.audience.shown(f"{host}: acknowledged, but reading its state back shows no effect: a person takes over")
         await _misbehave(stage, Behaviour.OBEY)
@@ -153,7 +159,9 @@ async def _rebuilt(stage: Stage, cases: dict[str, Casework]) -> None:
             if action.step_id == "isolate-1" and not action.reverses_action_id:
                 await case.reverse(action.action_id)
         await case.close(CASE_CAUSE, "Isolation within the minute kept the rest of the clinic working.", _ADVICE)
-    stage.audience.line("carla", "is told, approves the rebuild; the devices come back to the network, read back; cases closed")
+    stage.audience.line(
+        "carla", "is told, approves the rebuild; the devices come back to the network, read back; cases closed"
+    )
 
 
 _ADVICE = "Give every workstation its own local administrator, and block macros from outside."

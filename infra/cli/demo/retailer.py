@@ -14,7 +14,7 @@ from tenet.common.v1 import common_pb2 as common
 from infra.cli.demo.cast import RETAILER
 from infra.cli.demo.casework import Casework, Notice, observed_at
 from infra.cli.demo.stage import Stage
-from infra.cli.demo.telemetry import send, usual_day
+from infra.cli.demo.telemetry import process, send, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish
 
 TENANT = RETAILER.tenant_id
@@ -33,7 +33,7 @@ async def during_the_freeze(stage: Stage, freeze_seconds: float) -> tuple[Casewo
     freeze = {"freeze-start": now - timedelta(days=20), "freeze-end": now + timedelta(seconds=freeze_seconds)}
     await agree_on_charter(stage, RETAILER, freeze)
     stage.audience.line("rita", f"approves the charter: holiday freeze, here for {freeze_seconds:.0f} more seconds")
-    await send(stage, TENANT, usual_day(["erp-01", "web-01"], now))
+    await send(stage, TENANT, [*usual_day(["erp-01", "web-01"], now), *_for_later(now)])
     finding_id = await _reported(stage)
     await stage.refused(
         "ana",
@@ -56,7 +56,9 @@ async def during_the_freeze(stage: Stage, freeze_seconds: float) -> tuple[Casewo
         f"decides the plan of charter line {plan.line.line}: {len(plan.steps)} steps, the patch not before "
         f"{waiting.not_before.ToDatetime():%H:%M:%S} UTC",
     )
-    await case.complete("examine", "Reachable from the internet through the shop's proxy; the proxy can filter the path.")
+    await case.complete(
+        "examine", "Reachable from the internet through the shop's proxy; the proxy can filter the path."
+    )
     await case.dispatch("raise-monitoring-1")
     stage.audience.verified("monitoring of erp-01 is raised: the receiver's state was read back by another path")
     await _told(stage, case)
@@ -107,7 +109,15 @@ async def after_the_freeze(stage: Stage, case: Casework, finding_id: str) -> Non
         "Monitoring and a filter at the proxy carried the weeks in which the patch could not.",
         "Subscribe the ERP team to the vendor's security notices before the next season.",
     )
-    stage.audience.line("ana", "verifies the fix by what was read back, and closes the case with its cause and a recommendation")
+    stage.audience.line(
+        "ana", "verifies the fix by what was read back, and closes the case with its cause and a recommendation"
+    )
+
+
+def _for_later(now: datetime) -> list[str]:
+    """What nobody looks at in the play, so that the queue has something left in it."""
+    command = r"schtasks.exe /create /tn Stocktaking /tr C:\Shop\count.cmd /sc daily"
+    return [process("web-01", r"C:\Windows\System32\schtasks.exe", command, now - timedelta(minutes=2))]
 
 
 async def _reported(stage: Stage) -> str:

@@ -1,7 +1,5 @@
 """Makes the world that the examples play in: customers, people, machines, assets, sensors, rules, charters."""
 
-import io
-import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from tenet.tenancy.v1 import tenancy_pb2 as tenancy
 
 from infra.cli.demo.cast import CUSTOMERS, PROVIDER_PEOPLE, Customer, Person, Thing
 from infra.cli.demo.stage import Stage, all_at_once
+from infra.cli.packs import pack_of
 from infra.cli.words import timestamp
 from infra.runtime.settings import CHECKOUT
 
@@ -139,19 +138,10 @@ async def _thing(stage: Stage, customer: Customer, thing: Thing, owner: str) -> 
 
 async def deploy_own_rules(stage: Stage) -> int:
     """Tenet's own rules, imported and put to work. Returns how many there are."""
-    request = rules.ImportRulePackRequest(name=OWN_PACK, archive=packed(OWN_RULES))
+    request = rules.ImportRulePackRequest(name=OWN_PACK, archive=pack_of(OWN_RULES))
     imported = (await stage.ask("lena", request, rules.ImportRulePackResponse)).rule_pack
     await stage.ask("lena", rules.DeployRulePackRequest(pack_id=imported.pack_id), rules.DeployRulePackResponse)
     return imported.rules
-
-
-def packed(directory: Path) -> bytes:
-    """A zip of the rules in a directory, the same bytes for the same rules."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(directory.rglob("*.y*ml")):
-            archive.writestr(zipfile.ZipInfo(str(path.relative_to(directory))), path.read_bytes())
-    return content.getvalue()
 
 
 async def agree_on_charter(stage: Stage, customer: Customer, times: Mapping[str, datetime] | None = None) -> str:

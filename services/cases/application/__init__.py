@@ -8,6 +8,7 @@ from typing import Self
 from infra.event_store.ledger import Ledger
 from infra.object_store import ObjectStore
 from services.cases.application.acting import Acting
+from services.cases.application.carrying_out import CarryingOut
 from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters, Parent
 from services.cases.application.conversing import Conversing
@@ -25,7 +26,7 @@ class CasesApplication:
     case_work: CaseWork
     planning: Planning
     acting: Acting
-    delivery: Delivery
+    carrying_out: CarryingOut
     conversing: Conversing
     permitting: Permitting
 
@@ -40,12 +41,13 @@ class CasesApplication:
     ) -> Self:
         charters = Charters(ledger.repository, objects, parent)
         handler = ledger.handler
+        acting = Acting(handler, ledger.repository, charters, connectors, clock)
         return cls(
             charters,
             CaseWork(handler, charters),
             Planning(handler, charters),
-            Acting(handler, ledger.repository, charters, connectors, clock),
-            Delivery(ledger.openings, connectors),
+            acting,
+            CarryingOut(acting, Delivery(ledger.openings, connectors), clock),
             Conversing(handler, charters),
             Permitting(handler, charters, objects, connectors),
         )

@@ -3,7 +3,13 @@
 from contracts.calls import Call
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from services.cases.application.charters import Charters
-from services.cases.application.grounds import actions_of, assets_of, loaded_case, required_subject
+from services.cases.application.grounds import (
+    actions_of,
+    anything_stands,
+    assets_of,
+    loaded_case,
+    required_subject,
+)
 from services.cases.domain import case as deciding
 from services.cases.domain.action import settled
 from services.cases.domain.commands import (
@@ -72,9 +78,12 @@ class CaseWork:
     async def close_case(self, call: Call, command: CloseCase) -> Committed:
         async def work(unit: Unit) -> None:
             case = await loaded_case(unit, command.case_id)
-            event = deciding.close_case(case.state, command)
+            deciding.in_work(case.state)
+            stands = await anything_stands(unit, case.state)
+            event = deciding.close_case(case.state, command, verdict_stands=stands)
+            withdrawn = command.outcome == deciding.OUTCOME_WITHDRAWN
             for plan in case.state.every_plan:
-                settled([action for _, action in await actions_of(unit, plan)])
+                settled([action for _, action in await actions_of(unit, plan)], verdict_withdrawn=withdrawn)
             unit.append(case, [event])
 
         return await self._handler.handle(call, command, work)

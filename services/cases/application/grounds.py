@@ -49,6 +49,15 @@ async def standing_subjects(unit: Unit, case: Case) -> tuple[SubjectRef, tuple[S
     return cited, tuple(standing)
 
 
+async def anything_stands(unit: Unit, case: Case) -> bool:
+    """Whether one of the case's subjects is validated with a verdict that calls for a response."""
+    try:
+        await standing_subjects(unit, case)
+    except (NotValidated, ValidationWithdrawn):
+        return False
+    return True
+
+
 async def assets_of(unit: Unit, asset_ids: Iterable[str]) -> tuple[Asset, ...]:
     """The assets by identifier, in this order. Raises AssetUnknown for one of another tenant, or a retired one."""
     ordered = sorted(set(asset_ids))

@@ -382,14 +382,23 @@ def settle_reversal(action: Action, reverse: Action) -> list[ActionReversed]:
     return [ActionReversed(action_id=action.action_id, by_action_id=reverse.action_id)]
 
 
-def settled(actions: Sequence[Action]) -> None:
-    """Raises ActionsOpen while an action of the case is under way, unknown, or has an effect that ought to end."""
+def settled(actions: Sequence[Action], *, verdict_withdrawn: bool) -> None:
+    """Raises ActionsOpen while an action of the case is under way, unknown, or has an effect that ought to end.
+
+    Where the verdict was withdrawn, every effect that can be reversed ought to end.
+    """
     for action in actions:
-        if action.exists and action.status in UNSETTLED:
+        if action.exists and (action.status in UNSETTLED or (verdict_withdrawn and _in_force(action))):
             raise ActionsOpen(
                 "An action's outcome is open; verify it, or reverse it.",
                 metadata={"action_id": action.action_id, "status": action.status.value},
             )
+
+
+def _in_force(action: Action) -> bool:
+    intent = action.dispatched
+    deed = deed_of(intent.action, intent.argument) if intent else None
+    return action.status is Status.VERIFIED and deed is not None and deed.reverse is not None
 
 
 def cancel_actions(case: Case, actions: Sequence[tuple[Step, Action]]) -> list[tuple[Step, Event]]:

@@ -44,6 +44,7 @@ from services.cases.domain.errors import (
     CauseNotAddressed,
     RecommendationMissing,
     SubjectAlreadyLinked,
+    VerdictStands,
 )
 from services.cases.domain.subjects import Subject, cite
 from services.cases.domain.who import sealed_evidence
@@ -53,7 +54,6 @@ MAX_SUBJECTS = 100
 MAX_ASSETS = 100
 """Most assets of one case."""
 OUTCOME_WITHDRAWN = "verdict_withdrawn"
-OUTCOME_RISK_ACCEPTED = "risk_accepted"
 
 CaseEvent = (
     CaseOpened
@@ -260,13 +260,15 @@ def add_evidence(case: Case, command: AddEvidence, request_key: str) -> Evidence
     return EvidenceAdded(case_id=case_id, evidence=evidence)
 
 
-def close_case(case: Case, command: CloseCase) -> CaseClosed:
-    """Raises CauseNotAddressed, RecommendationMissing. That no action is open is `action.settled`'s to say."""
+def close_case(case: Case, command: CloseCase, *, verdict_stands: bool) -> CaseClosed:
+    """Raises CauseNotAddressed, VerdictStands, RecommendationMissing. Open actions are for `action.settled` to find."""
     plan = in_work(case).plan
     if not command.recommendation.strip() and not command.no_recommendation_reason.strip():
         raise RecommendationMissing("Closing needs a recommendation, or the reason why there is none.")
-    if command.outcome not in (OUTCOME_WITHDRAWN, OUTCOME_RISK_ACCEPTED):
+    if command.outcome != OUTCOME_WITHDRAWN:
         _cause_addressed(plan, command)
+    elif verdict_stands:
+        raise VerdictStands("A validation that calls for a response still stands; withdraw it, or address the cause.")
     return CaseClosed(
         case_id=case.case_id,
         outcome=command.outcome,
@@ -291,7 +293,7 @@ def _cause_addressed(plan: Plan | None, command: CloseCase) -> None:
     undone = [s.step_id for s in steps if s.response_type is ResponseType.REMEDIATE and s.step_id not in completed]
     if undone or not command.cause_addressed:
         raise CauseNotAddressed(
-            "The underlying cause still stands: finish its remediation, or have the risk accepted.",
+            "The underlying cause still stands: finish its remediation.",
             metadata={"steps": " ".join(undone[:20])},
         )
 

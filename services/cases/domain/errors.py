@@ -255,6 +255,12 @@ class CauseNotAddressed(FailedPrecondition):
     reason = "CAUSE_NOT_ADDRESSED"
 
 
+class VerdictStands(FailedPrecondition):
+    """A case is not closed as withdrawn while one of its validations stands."""
+
+    reason = "VERDICT_STANDS"
+
+
 class ActionsOpen(FailedPrecondition):
     """The outcome of an action is not known yet, or its effect is still to be reversed."""
 

@@ -21,6 +21,7 @@ from contracts.events.cases import (
 from contracts.events.subjects import Evidence
 from infra.read_database.views import DocumentView, Due
 from services.cases.domain.action import Status
+from services.cases.domain.repertoire import READ_BACK
 from services.cases.projections.stamp import Stamp
 
 EXPIRE_ACTION = "expire_action"
@@ -52,6 +53,15 @@ class ActionRow(Value):
     receipt: str = ""
     observation: Evidence | None = None
     stages: tuple[Stage, ...] = ()
+    trace_parent: str = ""
+    correlation_id: str = ""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the outbox still has something to do: to send it, or to look at its effect."""
+        if self.status is Status.DISPATCHED:
+            return True
+        return self.status is Status.ACKNOWLEDGED and self.verify_by == READ_BACK
 
 
 class Actions(DocumentView[ActionRow]):
@@ -72,14 +82,25 @@ class Actions(DocumentView[ActionRow]):
             ActionRehearsed,
         }
     )
-    COLUMNS: ClassVar[Mapping[str, str]] = {"case_id": "text", "status": "text", "first_position": "bigint"}
+    COLUMNS: ClassVar[Mapping[str, str]] = {
+        "case_id": "text",
+        "status": "text",
+        "first_position": "bigint",
+        "unfinished": "boolean",
+    }
     DOCUMENT = ActionRow
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
         return [recorded.event.action_id]
 
     def fold(self, key: str, document: ActionRow | None, recorded: Recorded[Any]) -> ActionRow | None:
-        begun = _begun(recorded.event) or document
+        begun = _begun(recorded.event)
+        if begun is not None:
+            envelope = recorded.envelope
+            begun = begun.model_copy(
+                update={"trace_parent": envelope.trace_parent, "correlation_id": envelope.correlation_id}
+            )
+        begun = begun or document
         if begun is None:
             return None
         update, detail = _change(recorded.event)
@@ -88,7 +109,12 @@ class Actions(DocumentView[ActionRow]):
 
     def columns(self, document: ActionRow) -> Mapping[str, object]:
         first = document.stages[0].stamp.position
-        return {"case_id": document.basis.case_id, "status": document.status.value, "first_position": first}
+        return {
+            "case_id": document.basis.case_id,
+            "status": document.status.value,
+            "first_position": first,
+            "unfinished": document.unfinished,
+        }
 
     def timers(self, key: str, document: ActionRow) -> Sequence[Due]:
         if document.expires_at is None or document.status in _ENDED:

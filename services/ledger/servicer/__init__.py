@@ -1,6 +1,7 @@
 """The ledger service on the wire: translates requests, calls, translates answers."""
 
 from services.ledger.servicer.admin import LedgerAdminServicer
+from services.ledger.servicer.log_files import LogFiles
 from services.ledger.servicer.read import LedgerReadServicer
 
-__all__ = ["LedgerAdminServicer", "LedgerReadServicer"]
+__all__ = ["LedgerAdminServicer", "LedgerReadServicer", "LogFiles"]

@@ -1,16 +1,18 @@
-"""Exports."""
+"""Exports, and the keys of logs."""
 
 from tenet.ledger.v1 import ledger_admin_pb2 as pb
 
 from infra.auth.access_log import AccessLog
 from infra.grpc import Context
 from services.ledger.application.exporting import Exporting
+from services.ledger.application.log_keys import LogKeyRotation
 from services.ledger.domain.commands import ExportLedger
+from services.ledger.domain.log_key import RotateLogKey
 
 
 class LedgerAdminServicer:
-    def __init__(self, exporting: Exporting, access_log: AccessLog) -> None:
-        self._exporting, self._access_log = exporting, access_log
+    def __init__(self, exporting: Exporting, rotation: LogKeyRotation, access_log: AccessLog) -> None:
+        self._exporting, self._rotation, self._access_log = exporting, rotation, access_log
 
     async def ExportLedger(self, request: pb.ExportLedgerRequest, context: Context) -> pb.ExportLedgerResponse:
         call = context.call
@@ -30,4 +32,12 @@ class LedgerAdminServicer:
             to_position=exported.summary.to_position,
             export_path=str(exported.summary.path),
             position=exported.committed.position,
+        )
+
+    async def RotateLogKey(self, request: pb.RotateLogKeyRequest, context: Context) -> pb.RotateLogKeyResponse:
+        call = context.call
+        command = RotateLogKey(tenant_id=call.tenant_id, request_id=request.request_id)
+        rotated = await self._rotation.rotate(call, command)
+        return pb.RotateLogKeyResponse(
+            generation=rotated.generation, verifier_key=rotated.verifier_key, position=rotated.committed.position
         )

@@ -11,15 +11,25 @@ from infra.auth.access_log import AccessLog
 from infra.event_store.reads import StoredEntry
 from infra.grpc import Context
 from services.ledger.application.opening import FieldRef, Opening
+from services.ledger.application.proving import Proving
 from services.ledger.application.reading import Heartbeat, Mark, Reading, Wanted
 from services.ledger.config import HEARTBEAT_SECONDS
+from services.ledger.servicer.proofs import ProofsServicer
 
 MayStillRead = Callable[[Context, TenantId], bool]
 """Whether the caller of a running stream may still read a tenant's ledger."""
 
 
-class LedgerReadServicer:
-    def __init__(self, reading: Reading, opening: Opening, access_log: AccessLog, may_still_read: MayStillRead) -> None:
+class LedgerReadServicer(ProofsServicer):
+    def __init__(
+        self,
+        reading: Reading,
+        opening: Opening,
+        proving: Proving,
+        access_log: AccessLog,
+        may_still_read: MayStillRead,
+    ) -> None:
+        super().__init__(proving)
         self._reading, self._opening, self._access_log = reading, opening, access_log
         self._may_still_read = may_still_read
 

@@ -56,7 +56,7 @@ ATTEMPTS = [
     "UPDATE tenet_meta.logins SET categories = '{{tenant}}'",
     "UPDATE tenet_meta.limits SET ledger_ahead_us = 1",
     "CREATE OR REPLACE FUNCTION tenet_meta.heads_v1(p text[]) RETURNS int LANGUAGE sql AS 'SELECT 1'",
-    "SELECT * FROM tenet_meta.judge_v1(NULL, 0, {empty}, {empty}, {empty}, {empty}, {empty}, {empty}, {empty}, {empty}, {empty}, {empty})",
+    "SELECT * FROM tenet_meta.judge_v1(NULL, 0, {empties})",
     "CREATE ROLE intruder SUPERUSER",
     "SET ROLE tenet_owner",
     "SET SESSION AUTHORIZATION postgres",
@@ -74,7 +74,7 @@ async def test_no_login_can_change_a_ledger_but_through_its_functions(
             await connection.execute(f"SET ROLE {placement.role}")
         for attempt in ATTEMPTS:
             with pytest.raises((errors.InsufficientPrivilege, errors.UndefinedFunction)):
-                await connection.execute(attempt.format(schema=placement.schema, empty="'{}'"))
+                await connection.execute(attempt.format(schema=placement.schema, empties=", ".join(["'{}'"] * 10)))
 
 
 async def test_a_login_sees_nothing_of_a_ledger_without_the_tenants_role(connect: Any, placement: Placement) -> None:

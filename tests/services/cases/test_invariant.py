@@ -34,7 +34,7 @@ from contracts.labels import Label
 from services.cases.application import delivery
 from services.cases.domain import commands as ask
 from tests.services.cases.charters import principal
-from tests.services.cases.test_refusals import simple
+from tests.services.cases.plans import simple
 from tests.services.cases.world import World
 
 DETECTIONS = ("d1", "d2")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.events.assets import AssetClass, AssetKind
+from contracts.events.assets import AssetClass
 from contracts.events.cases import (
     ActionCancelled,
     ActionDispatched,
@@ -13,53 +13,15 @@ from contracts.events.cases import (
     ActionRefused,
     ActionRehearsed,
     ActionVerificationFailed,
-    CaseOpened,
-    EnquiryExpired,
-    NoticeOverdue,
     PlanDecided,
 )
 from contracts.events.subjects import Verdict
 from contracts.ids import TenantId
-from contracts.labels import Label
 from services.cases.domain import commands as ask
 from services.cases.domain import errors
 from tests.services.cases.charters import principal
+from tests.services.cases.plans import planned, simple
 from tests.services.cases.world import TENANT, World
-
-SIMPLE = """
-charter: 1
-title: Simple
-time_zone: UTC
-contacts:
-  - contact: boss
-    principal: {boss}
-    channels: [{{channel: phone}}]
-approvals: {{valid_minutes: 60, acr: [{acr}]}}
-lines:
-  - id: any
-    outcome: Stop it.
-    then:
-      mode: stop
-      steps:
-        - {{id: keep, type: investigate, do: copy evidence, on: devices, authority: provider, connector: {keeper}, reason: Keep.}}
-        - {{id: kill, type: eliminate, do: stop process, on: devices, authority: customer, connector: edr, after: [keep], reason: Kill.}}
-        - {{id: isolate, type: contain, do: contain network, on: devices, authority: preauthorised, connector: edr, limit_seconds: 600, reason: Cut.}}
-        - {{id: both, type: contain, do: deny egress, on: devices, authority: two_persons, connector: edr, limit_seconds: 600, reason: Cut.}}
-        - {{id: fix, type: remediate, do: task, task: Fix., authority: provider, reason: Cause.}}
-"""  # noqa: E501  # One step a line reads best.
-
-
-def simple(*, acr: str = "", keeper: str = "edr") -> str:
-    return SIMPLE.format(boss=principal("boss"), acr=acr, keeper=keeper)
-
-
-async def planned(world: World, **charter: str) -> Any:
-    host = world.asset("host", AssetClass.STANDARD, group="office")
-    await world.charter(text=simple(**charter))
-    world.validate(world.detection(host))
-    await world.settle()
-    (opened,) = world.events(CaseOpened)
-    return await world.decide(opened.case_id)
 
 
 async def test_nothing_is_opened_on_what_nobody_validated(world: World) -> None:
@@ -376,85 +338,6 @@ async def test_a_task_is_done_by_a_person_and_an_unknown_step_by_nobody(world: W
         await world.dispatch(plan, "nothing")
 
 
-async def notice(world: World, plan: Any, **changes: Any) -> Any:
-    call = world.call()
-    evidence = ask.EvidenceGiven(label=changes.pop("evidence_label", Label.AMBER), summary="A log line")
-    fields = {
-        "case_id": plan.case_id,
-        "channel": "phone",
-        "recipient_principal_id": principal("boss"),
-        "what": "Encryption",
-        "where": "Host",
-        "when": "Now",
-        "evidence": (evidence,),
-        "options": ("Isolate", "Wait"),
-        "deadline": world.now + timedelta(minutes=30),
-        "label": Label.AMBER,
-    }
-    command = world.make(ask.SendNotice, call, **(fields | changes))
-    return (await world.app.conversing.send_notice(call, command)).recorded[0].event
-
-
-@pytest.mark.parametrize(
-    ("field", "empty"),
-    [("what", " "), ("where", ""), ("when", ""), ("evidence", ()), ("options", ()), ("deadline", None)],
-)
-async def test_a_notice_that_lacks_anything_is_refused_by_name(world: World, field: str, empty: Any) -> None:
-    plan = await planned(world)
-    with pytest.raises(errors.NoticeIncomplete) as refused:
-        await notice(world, plan, **{field: empty})
-    assert [violation.field for violation in refused.value.violations] == [field]
-
-
-async def test_a_notice_goes_to_registered_people_only_and_what_is_red_stays(world: World) -> None:
-    plan = await planned(world)
-    with pytest.raises(errors.ContactUnknown):
-        await notice(world, plan, recipient_principal_id=principal("somebody"))
-    with pytest.raises(errors.ContactUnknown):
-        await notice(world, plan, channel="pigeon")
-    with pytest.raises(errors.LabelForbids):
-        await notice(world, plan, label=Label.RED)
-    with pytest.raises(errors.LabelForbids):
-        await notice(world, plan, evidence_label=Label.RED)
-    with pytest.raises(errors.DeadlineInvalid):
-        await notice(world, plan, deadline=world.now)
-    sent = await notice(world, plan)
-    call = world.call("approver-one")
-    command = world.make(ask.AcknowledgeNotice, call, notice_id=sent.notice_id, decision="isolate")
-    with pytest.raises(errors.NotTheRecipient):
-        await world.app.conversing.acknowledge_notice(call, command)
-    world.now += timedelta(minutes=30)
-    await world.settle()
-    assert len(world.events(NoticeOverdue)) == 1
-
-
-async def test_silence_on_an_enquiry_is_recorded_when_its_time_is_over(world: World) -> None:
-    account = world.asset("acct", AssetClass.IDENTITY, kind=AssetKind.ACCOUNT)
-    await world.charter(text=simple())
-    detection = world.detection(account)
-    world.claim(detection)
-    call = world.call()
-    command = world.make(
-        ask.SendEnquiry,
-        call,
-        detection_id=detection,
-        case_id=None,
-        recipient_principal_id=principal("boss"),
-        channel="phone",
-        question="Was it you?",
-        deadline=world.now + timedelta(minutes=10),
-        label=Label.AMBER,
-    )
-    sent = (await world.app.conversing.send_enquiry(call, command)).recorded[0].event
-    world.now += timedelta(minutes=10)
-    await world.settle()
-    assert len(world.events(EnquiryExpired)) == 1
-    late = world.call("boss")
-    answer = world.make(ask.AnswerEnquiry, late, enquiry_id=sent.enquiry_id, expected=True, comment="Yes")
-    with pytest.raises(errors.AlreadyAnswered):
-        await world.app.conversing.answer_enquiry(late, answer)
-
-
 async def close(world: World, plan: Any, **changes: Any) -> None:
     call = world.call()
     fields = {
@@ -490,6 +373,25 @@ async def test_a_case_closes_only_with_its_cause_its_lessons_and_nothing_open(wo
     )
     with pytest.raises(errors.PlanUnknown):
         await world.dispatch(plan, "isolate-1")
+
+
+async def test_a_case_closes_as_withdrawn_only_once_no_verdict_stands_and_every_effect_has_ended(
+    world: World,
+) -> None:
+    plan = await planned(world)
+    withdrawn = {"outcome": "verdict_withdrawn", "cause_addressed": False}
+    with pytest.raises(errors.VerdictStands):
+        await close(world, plan, **withdrawn)
+    await world.preauthorise(plan.line.digest, ["contain network"], ["office"])
+    action = await world.dispatch(plan, "isolate-1")
+    await world.settle()
+    world.withdraw(plan.subject.id)
+    with pytest.raises(errors.ActionsOpen):
+        await close(world, plan, **withdrawn)
+    call = world.call()
+    await world.app.acting.reverse_action(call, world.make(ask.ReverseAction, call, action_id=action.action_id))
+    await world.settle()
+    await close(world, plan, **withdrawn)
 
 
 async def test_what_has_no_reverse_is_not_reversed(world: World) -> None:

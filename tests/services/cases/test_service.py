@@ -13,6 +13,7 @@ from tenet.common.v1 import common_pb2 as common
 
 from contracts.events.assets import AssetClass, AssetKind
 from infra.grpc import RemoteError
+from services.cases.policies.send_action_when_dispatched import SendActionWhenDispatched
 from tests.fixtures.platform import request_id
 from tests.services.cases.running_service import CasesService
 
@@ -115,6 +116,38 @@ async def test_a_receiver_that_misbehaves_is_told_apart_from_one_that_obeys(
     (action,) = await actions_of(service)
     assert await service.effects_of(action.action_id) == effects
     assert ((await service.state_of("host-x")).get("network") == "isolated") is (effects == 1)
+
+
+async def test_one_receiver_that_hangs_does_not_keep_the_others_waiting(service: CasesService) -> None:
+    await service.behave("hang", "host-hung")
+    await ransomware(service, ["host-hung", "host-one", "host-two", "host-three"])
+
+    async def others_verified() -> bool:
+        return [action.status for action in await actions_of(service)].count(DONE) == 3
+
+    await eventually(others_verified)
+
+    async def lost() -> bool:
+        return len(await actions_of(service, status=pb.ACTION_STATUS_LOST)) == 1
+
+    await eventually(lost)
+
+
+async def test_what_was_never_handed_to_the_outbox_is_found_by_its_sweep(
+    service: CasesService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forget(*_: object) -> None:
+        """As if the process had died between the intent and the sending."""
+
+    monkeypatch.setattr(SendActionWhenDispatched, "react", forget)
+    await ransomware(service, ["host-s"])
+
+    async def verified() -> bool:
+        return [action.status for action in await actions_of(service)] == [DONE]
+
+    await eventually(verified)
+    (action,) = await actions_of(service)
+    assert await service.effects_of(action.action_id) == 1
 
 
 async def test_a_withdrawn_verdict_cancels_what_was_not_dispatched(service: CasesService) -> None:

@@ -39,6 +39,7 @@ from infra.read_database.policies import Origin, Policy
 from infra.read_database.reader.pages import Document
 from services.cases.application import CasesApplication
 from services.cases.application.acting import Acting
+from services.cases.application.carrying_out import CarryingOut
 from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters
 from services.cases.application.conversing import Conversing
@@ -53,7 +54,7 @@ from services.cases.domain.repertoire import deed_of
 from services.cases.policies.act_when_time_comes import Timers
 from services.cases.policies.cancel_actions_when_validation_withdrawn import CancelActionsWhenValidationWithdrawn
 from services.cases.projections import VIEWS
-from services.cases.wiring import _policies
+from services.cases.wiring import policies_of
 from tests.services.cases.charters import principal, text_of
 
 TENANT = TenantId("clinic")
@@ -238,12 +239,14 @@ class World:
     def _application(self) -> CasesApplication:
         ledger: Any = self.ledger
         charters = Charters(ledger, self.objects, self.parents.get)  # type: ignore[arg-type]  # what is used of it
+        acting = Acting(ledger, ledger, charters, self.connectors, lambda: self.now)
+        delivery = Delivery(PlainOpenings(), self.connectors)  # type: ignore[arg-type]  # what is used of it
         return CasesApplication(
             charters,
             CaseWork(ledger, charters),
             Planning(ledger, charters),
-            Acting(ledger, ledger, charters, self.connectors, lambda: self.now),
-            Delivery(PlainOpenings(), self.connectors),  # type: ignore[arg-type]  # what is used of it
+            acting,
+            CarryingOut(acting, delivery, lambda: self.now),
             Conversing(ledger, charters),
             Permitting(ledger, charters, self.objects, self.connectors),  # type: ignore[arg-type]  # what is used of it
         )
@@ -450,10 +453,14 @@ class World:
 
     async def _react(self, entry: Recorded[Any]) -> None:
         cancelling = CancelActionsWhenValidationWithdrawn(self.app, self.reader)  # type: ignore[arg-type]  # as above
-        policies: list[Policy] = [*_policies(self.app), cancelling]
+        policies: list[Policy] = [*policies_of(self.app, self), cancelling]
         for policy in policies:
             if type(entry.event) in policy.TOPICS:
                 await self._tolerantly(policy.react(entry, Origin(policy.ID, entry, lambda: self.now)))
+
+    async def take(self, tenant_id: TenantId, action_id: str, trace_parent: str, correlation: str) -> None:
+        """Stands in for the outbox: carries out at once."""
+        await self.app.carrying_out.carry_out(tenant_id, action_id)
 
     async def _fire(self) -> bool:
         handlers, fired = Timers(self.app).handlers(), False

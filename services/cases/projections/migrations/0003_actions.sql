@@ -8,8 +8,10 @@ CREATE TABLE actions (
     case_id text NOT NULL,
     status text NOT NULL,
     first_position bigint NOT NULL,
+    unfinished boolean NOT NULL,
     PRIMARY KEY (tenant_id, build, key, from_position)
 );
 SELECT guard_view('actions');
 CREATE INDEX ON actions (tenant_id, case_id);
 CREATE INDEX ON actions (tenant_id, status) WHERE to_position IS NULL;
+CREATE INDEX ON actions (first_position) WHERE to_position IS NULL AND unfinished;

@@ -13,7 +13,8 @@ from services.detections.domain.formats.records import Piece, Reason
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MARK = re.compile(rb'["{}\[\]]')
-_STRING_MARK = re.compile(rb'["\\]')
+_WITHIN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_BACKSLASH = 0x5C
 _SPACE = b" \t\r\n"
 
 
@@ -105,15 +106,17 @@ class _ValueCutter:
     def _skip_string(self, chunk: bytes, at: int) -> int:
         if self._escaped:
             self._escaped = False
-            return at + 1
-        mark = _STRING_MARK.search(chunk, at)
-        if mark is None:
-            return len(chunk)
-        if mark.group() == b"\\":
+            at += 1
+        skipped = _WITHIN_STRING.match(chunk, at)
+        end = skipped.end() if skipped else at
+        if end >= len(chunk):
+            return end
+        # What stops the match is the closing quote, or a backslash whose other half is in the next chunk.
+        if chunk[end] == _BACKSLASH:
             self._escaped = True
         else:
             self._in_string = False
-        return mark.end()
+        return end + 1
 
     def _hold(self, data: bytes) -> None:
         if self._overlong:

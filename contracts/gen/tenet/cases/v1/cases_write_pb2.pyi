@@ -1002,6 +1002,7 @@ class CloseCaseRequest(_message.Message):
     request_id: _builtins.str
     case_id: _builtins.str
     outcome: _builtins.str
+    """`verdict_withdrawn` only once none of the case's validations stands and every effect has ended."""
     root_cause: _builtins.str
     cause_addressed: _builtins.bool
     lessons: _builtins.str

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tenet/ledger/v1/ledger_admin.proto\x12\x0ftenet.ledger.v1\x1a\x1b\x62uf/validate/validate.proto\"\xac\x01\n\x13\x45xportLedgerRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\rfrom_position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12!\n\x0bto_position\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x1b\n\x07purpose\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xf4\x03\x42\x0e\n\x0c_to_position\"\x8c\x01\n\x14\x45xportLedgerResponse\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x15\n\rfrom_position\x18\x03 \x01(\x03\x12\x13\n\x0bto_position\x18\x04 \x01(\x03\x12\x13\n\x0b\x65xport_path\x18\x05 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\x32q\n\x12LedgerAdminService\x12[\n\x0c\x45xportLedger\x12$.tenet.ledger.v1.ExportLedgerRequest\x1a%.tenet.ledger.v1.ExportLedgerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tenet/ledger/v1/ledger_admin.proto\x12\x0ftenet.ledger.v1\x1a\x1b\x62uf/validate/validate.proto\"\xac\x01\n\x13\x45xportLedgerRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\rfrom_position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12!\n\x0bto_position\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x1b\n\x07purpose\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xf4\x03\x42\x0e\n\x0c_to_position\"\x8c\x01\n\x14\x45xportLedgerResponse\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x15\n\rfrom_position\x18\x03 \x01(\x03\x12\x13\n\x0bto_position\x18\x04 \x01(\x03\x12\x13\n\x0b\x65xport_path\x18\x05 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\"<\n\x13RotateLogKeyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"R\n\x14RotateLogKeyResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x14\n\x0cverifier_key\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\xce\x01\n\x12LedgerAdminService\x12[\n\x0c\x45xportLedger\x12$.tenet.ledger.v1.ExportLedgerRequest\x1a%.tenet.ledger.v1.ExportLedgerResponse\x12[\n\x0cRotateLogKey\x12$.tenet.ledger.v1.RotateLogKeyRequest\x1a%.tenet.ledger.v1.RotateLogKeyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPORTLEDGERREQUEST']._serialized_end=257
   _globals['_EXPORTLEDGERRESPONSE']._serialized_start=260
   _globals['_EXPORTLEDGERRESPONSE']._serialized_end=400
-  _globals['_LEDGERADMINSERVICE']._serialized_start=402
-  _globals['_LEDGERADMINSERVICE']._serialized_end=515
+  _globals['_ROTATELOGKEYREQUEST']._serialized_start=402
+  _globals['_ROTATELOGKEYREQUEST']._serialized_end=462
+  _globals['_ROTATELOGKEYRESPONSE']._serialized_start=464
+  _globals['_ROTATELOGKEYRESPONSE']._serialized_end=546
+  _globals['_LEDGERADMINSERVICE']._serialized_start=549
+  _globals['_LEDGERADMINSERVICE']._serialized_end=755
 # @@protoc_insertion_point(module_scope)

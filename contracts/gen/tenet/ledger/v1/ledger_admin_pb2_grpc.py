@@ -40,6 +40,11 @@ class LedgerAdminServiceStub:
                 request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.ExportLedgerRequest.SerializeToString,
                 response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.ExportLedgerResponse.FromString,
                 _registered_method=True)
+        self.RotateLogKey = channel.unary_unary(
+                '/tenet.ledger.v1.LedgerAdminService/RotateLogKey',
+                request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.RotateLogKeyRequest.SerializeToString,
+                response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.RotateLogKeyResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerAdminServiceServicer:
@@ -53,6 +58,14 @@ class LedgerAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateLogKey(self, request, context):
+        """Gives the tenant's log another signing key, introduced by a note that the present one signs. Recorded in the
+        provider's ledger.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerAdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +73,11 @@ def add_LedgerAdminServiceServicer_to_server(servicer, server):
                     servicer.ExportLedger,
                     request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.ExportLedgerRequest.FromString,
                     response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.ExportLedgerResponse.SerializeToString,
+            ),
+            'RotateLogKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateLogKey,
+                    request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.RotateLogKeyRequest.FromString,
+                    response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.RotateLogKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +108,33 @@ class LedgerAdminService:
             '/tenet.ledger.v1.LedgerAdminService/ExportLedger',
             tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.ExportLedgerRequest.SerializeToString,
             tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.ExportLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateLogKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.ledger.v1.LedgerAdminService/RotateLogKey',
+            tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.RotateLogKeyRequest.SerializeToString,
+            tenet_dot_ledger_dot_v1_dot_ledger__admin__pb2.RotateLogKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

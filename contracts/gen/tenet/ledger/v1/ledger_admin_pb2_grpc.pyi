@@ -18,6 +18,10 @@ class LedgerAdminServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     ExportLedger: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.ExportLedgerRequest, _ledger_admin_pb2.ExportLedgerResponse]
     """Writes entries with a manifest of hashes, and the values that the customer may see, to a directory on the server."""
+    RotateLogKey: _aio.UnaryUnaryMultiCallable[_ledger_admin_pb2.RotateLogKeyRequest, _ledger_admin_pb2.RotateLogKeyResponse]
+    """Gives the tenant's log another signing key, introduced by a note that the present one signs. Recorded in the
+    provider's ledger.
+    """
 
 class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Exports, which leave a record in the ledger that they were made from."""
@@ -29,5 +33,15 @@ class LedgerAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_ledger_admin_pb2.ExportLedgerRequest, _abc.Awaitable[_ledger_admin_pb2.ExportLedgerResponse]],
     ) -> _abc.Awaitable[_ledger_admin_pb2.ExportLedgerResponse]:
         """Writes entries with a manifest of hashes, and the values that the customer may see, to a directory on the server."""
+
+    @_abc_1.abstractmethod
+    def RotateLogKey(
+        self,
+        request: _ledger_admin_pb2.RotateLogKeyRequest,
+        context: _aio.ServicerContext[_ledger_admin_pb2.RotateLogKeyRequest, _abc.Awaitable[_ledger_admin_pb2.RotateLogKeyResponse]],
+    ) -> _abc.Awaitable[_ledger_admin_pb2.RotateLogKeyResponse]:
+        """Gives the tenant's log another signing key, introduced by a note that the present one signs. Recorded in the
+        provider's ledger.
+        """
 
 def add_LedgerAdminServiceServicer_to_server(servicer: LedgerAdminServiceServicer, server: _aio.Server) -> None: ...

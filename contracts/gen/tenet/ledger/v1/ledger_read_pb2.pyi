@@ -314,3 +314,345 @@ class OpenFieldsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OpenFieldsResponse: _TypeAlias = OpenFieldsResponse  # noqa: Y015
+
+@_typing.final
+class GetCheckpointRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    COSIGNED_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    cosigned: _builtins.bool
+    """The newest one that outside witnesses have cosigned, rather than the newest of all."""
+    min_position: _builtins.int
+    """Wait, up to the deadline, until a checkpoint covers this position."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        cosigned: _builtins.bool = ...,
+        min_position: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_position", b"_min_position", "min_position", b"min_position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_position", b"_min_position", "cosigned", b"cosigned", "min_position", b"min_position", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_position: _TypeAlias = _typing.Literal["min_position"]  # noqa: Y015
+    _WhichOneofArgType__min_position: _TypeAlias = _typing.Literal["_min_position", b"_min_position"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_position) -> _WhichOneofReturnType__min_position | None: ...
+
+Global___GetCheckpointRequest: _TypeAlias = GetCheckpointRequest  # noqa: Y015
+
+@_typing.final
+class GetCheckpointResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    KEY_NOTES_FIELD_NUMBER: _builtins.int
+    STAMP_FIELD_NUMBER: _builtins.int
+    STAMPED_CHECKPOINT_FIELD_NUMBER: _builtins.int
+    checkpoint: _builtins.bytes
+    """A signed note (C2SP tlog-checkpoint), with the cosignatures that it has got so far."""
+    size: _builtins.int
+    """What it says: the number of entries and the root hash over them."""
+    root: _builtins.bytes
+    stamp: _builtins.bytes
+    """The RFC 3161 time stamp over the newest checkpoint that has one, and that checkpoint."""
+    stamped_checkpoint: _builtins.bytes
+    @_builtins.property
+    def key_notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The notes that introduce the log's keys, the oldest first: each is signed by the key before it, the first by itself."""
+
+    def __init__(
+        self,
+        *,
+        checkpoint: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+        key_notes: _abc.Iterable[_builtins.bytes] | None = ...,
+        stamp: _builtins.bytes = ...,
+        stamped_checkpoint: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "key_notes", b"key_notes", "root", b"root", "size", b"size", "stamp", b"stamp", "stamped_checkpoint", b"stamped_checkpoint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckpointResponse: _TypeAlias = GetCheckpointResponse  # noqa: Y015
+
+@_typing.final
+class ProveInclusionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    position: _builtins.int
+    size: _builtins.int
+    """The tree that the proof is for; absent for that of the newest checkpoint."""
+    min_position: _builtins.int
+    """Wait, up to the deadline, until a checkpoint covers this position."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        size: _builtins.int | None = ...,
+        min_position: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_position", b"_min_position", "_size", b"_size", "min_position", b"min_position", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_position", b"_min_position", "_size", b"_size", "min_position", b"min_position", "position", b"position", "size", b"size", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_position: _TypeAlias = _typing.Literal["min_position"]  # noqa: Y015
+    _WhichOneofArgType__min_position: _TypeAlias = _typing.Literal["_min_position", b"_min_position"]  # noqa: Y015
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_position) -> _WhichOneofReturnType__min_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___ProveInclusionRequest: _TypeAlias = ProveInclusionRequest  # noqa: Y015
+
+@_typing.final
+class ProveInclusionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAF_HASH_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    leaf_hash: _builtins.bytes
+    size: _builtins.int
+    root: _builtins.bytes
+    checkpoint: _builtins.bytes
+    """The newest checkpoint: over the same tree where the request named no size."""
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """From the leaf's sibling up."""
+
+    def __init__(
+        self,
+        *,
+        leaf_hash: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+        path: _abc.Iterable[_builtins.bytes] | None = ...,
+        checkpoint: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "leaf_hash", b"leaf_hash", "path", b"path", "root", b"root", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProveInclusionResponse: _TypeAlias = ProveInclusionResponse  # noqa: Y015
+
+@_typing.final
+class ProveConsistencyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    OLD_SIZE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    old_size: _builtins.int
+    size: _builtins.int
+    """Absent for that of the newest checkpoint."""
+    min_position: _builtins.int
+    """Wait, up to the deadline, until a checkpoint covers this position."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        old_size: _builtins.int = ...,
+        size: _builtins.int | None = ...,
+        min_position: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_position", b"_min_position", "_size", b"_size", "min_position", b"min_position", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_position", b"_min_position", "_size", b"_size", "min_position", b"min_position", "old_size", b"old_size", "size", b"size", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_position: _TypeAlias = _typing.Literal["min_position"]  # noqa: Y015
+    _WhichOneofArgType__min_position: _TypeAlias = _typing.Literal["_min_position", b"_min_position"]  # noqa: Y015
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_position) -> _WhichOneofReturnType__min_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___ProveConsistencyRequest: _TypeAlias = ProveConsistencyRequest  # noqa: Y015
+
+@_typing.final
+class ProveConsistencyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_ROOT_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    old_root: _builtins.bytes
+    size: _builtins.int
+    root: _builtins.bytes
+    checkpoint: _builtins.bytes
+    """The newest checkpoint: over the tree of `size` where the request named none."""
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        old_root: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+        path: _abc.Iterable[_builtins.bytes] | None = ...,
+        checkpoint: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "old_root", b"old_root", "path", b"path", "root", b"root", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProveConsistencyResponse: _TypeAlias = ProveConsistencyResponse  # noqa: Y015
+
+@_typing.final
+class ProveRangeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    FROM_POSITION_FIELD_NUMBER: _builtins.int
+    TO_POSITION_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    from_position: _builtins.int
+    to_position: _builtins.int
+    """The first position that is not in the range."""
+    size: _builtins.int
+    """Absent for that of the newest checkpoint."""
+    min_position: _builtins.int
+    """Wait, up to the deadline, until a checkpoint covers this position."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        from_position: _builtins.int = ...,
+        to_position: _builtins.int = ...,
+        size: _builtins.int | None = ...,
+        min_position: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_position", b"_min_position", "_size", b"_size", "min_position", b"min_position", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_position", b"_min_position", "_size", b"_size", "from_position", b"from_position", "min_position", b"min_position", "size", b"size", "tenant_id", b"tenant_id", "to_position", b"to_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_position: _TypeAlias = _typing.Literal["min_position"]  # noqa: Y015
+    _WhichOneofArgType__min_position: _TypeAlias = _typing.Literal["_min_position", b"_min_position"]  # noqa: Y015
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_position) -> _WhichOneofReturnType__min_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___ProveRangeRequest: _TypeAlias = ProveRangeRequest  # noqa: Y015
+
+@_typing.final
+class ProveRangeResponse(_message.Message):
+    """The entries' leaf hashes, joined with these from left to right, lead to the root: so they are all of the range."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    size: _builtins.int
+    root: _builtins.bytes
+    checkpoint: _builtins.bytes
+    """The newest checkpoint: over the same tree where the request named no size."""
+    @_builtins.property
+    def left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Roots of the fewest complete subtrees that cover what lies before the range."""
+
+    @_builtins.property
+    def right(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Roots of the fewest complete subtrees that cover what lies after it, up to `size`."""
+
+    def __init__(
+        self,
+        *,
+        size: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+        left: _abc.Iterable[_builtins.bytes] | None = ...,
+        right: _abc.Iterable[_builtins.bytes] | None = ...,
+        checkpoint: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "left", b"left", "right", b"right", "root", b"root", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProveRangeResponse: _TypeAlias = ProveRangeResponse  # noqa: Y015
+
+@_typing.final
+class GetReceiptRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    COSIGNED_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    position: _builtins.int
+    """Of the entry, such as the `position` that a write answered."""
+    cosigned: _builtins.bool
+    """Stand on a checkpoint that outside witnesses have cosigned."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        cosigned: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosigned", b"cosigned", "position", b"position", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptRequest: _TypeAlias = GetReceiptRequest  # noqa: Y015
+
+@_typing.final
+class GetReceiptResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROOF_FILE_FIELD_NUMBER: _builtins.int
+    LEAF_HASH_FIELD_NUMBER: _builtins.int
+    proof_file: _builtins.bytes
+    """A `.tlog-proof` file (C2SP tlog-proof) with the entry's place, its path and the signed checkpoint."""
+    leaf_hash: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        proof_file: _builtins.bytes = ...,
+        leaf_hash: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaf_hash", b"leaf_hash", "proof_file", b"proof_file"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptResponse: _TypeAlias = GetReceiptResponse  # noqa: Y015

@@ -55,6 +55,31 @@ class LedgerReadServiceStub:
                 request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.OpenFieldsRequest.SerializeToString,
                 response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.OpenFieldsResponse.FromString,
                 _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/tenet.ledger.v1.LedgerReadService/GetCheckpoint',
+                request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.ProveInclusion = channel.unary_unary(
+                '/tenet.ledger.v1.LedgerReadService/ProveInclusion',
+                request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveInclusionRequest.SerializeToString,
+                response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveInclusionResponse.FromString,
+                _registered_method=True)
+        self.ProveConsistency = channel.unary_unary(
+                '/tenet.ledger.v1.LedgerReadService/ProveConsistency',
+                request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveConsistencyRequest.SerializeToString,
+                response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveConsistencyResponse.FromString,
+                _registered_method=True)
+        self.ProveRange = channel.unary_unary(
+                '/tenet.ledger.v1.LedgerReadService/ProveRange',
+                request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveRangeRequest.SerializeToString,
+                response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveRangeResponse.FromString,
+                _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/tenet.ledger.v1.LedgerReadService/GetReceipt',
+                request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetReceiptResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerReadServiceServicer:
@@ -89,6 +114,41 @@ class LedgerReadServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCheckpoint(self, request, context):
+        """The newest signed head of the tenant's log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProveInclusion(self, request, context):
+        """That an entry stands where it stands (RFC 9162, 2.1.3).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProveConsistency(self, request, context):
+        """That a log was only ever appended to between two sizes (RFC 9162, 2.1.4).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProveRange(self, request, context):
+        """That the entries of a range, which `Read` hands out, are all that there are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReceipt(self, request, context):
+        """A file that proves an entry to whoever holds the log's key, without asking anyone. Waits until the entry is sealed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerReadServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +171,31 @@ def add_LedgerReadServiceServicer_to_server(servicer, server):
                     servicer.OpenFields,
                     request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.OpenFieldsRequest.FromString,
                     response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.OpenFieldsResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'ProveInclusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveInclusion,
+                    request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveInclusionRequest.FromString,
+                    response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveInclusionResponse.SerializeToString,
+            ),
+            'ProveConsistency': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveConsistency,
+                    request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveConsistencyRequest.FromString,
+                    response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveConsistencyResponse.SerializeToString,
+            ),
+            'ProveRange': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveRange,
+                    request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveRangeRequest.FromString,
+                    response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveRangeResponse.SerializeToString,
+            ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetReceiptRequest.FromString,
+                    response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetReceiptResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +307,141 @@ class LedgerReadService:
             '/tenet.ledger.v1.LedgerReadService/OpenFields',
             tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.OpenFieldsRequest.SerializeToString,
             tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.OpenFieldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.ledger.v1.LedgerReadService/GetCheckpoint',
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetCheckpointRequest.SerializeToString,
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveInclusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.ledger.v1.LedgerReadService/ProveInclusion',
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveInclusionRequest.SerializeToString,
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveInclusionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.ledger.v1.LedgerReadService/ProveConsistency',
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveConsistencyRequest.SerializeToString,
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveConsistencyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveRange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.ledger.v1.LedgerReadService/ProveRange',
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveRangeRequest.SerializeToString,
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.ProveRangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.ledger.v1.LedgerReadService/GetReceipt',
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetReceiptRequest.SerializeToString,
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -24,6 +24,16 @@ class LedgerReadServiceStub:
     """Where a ledger ends."""
     OpenFields: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.OpenFieldsRequest, _ledger_read_pb2.OpenFieldsResponse]
     """The values of sealed fields, for a stated purpose, which goes into the access log."""
+    GetCheckpoint: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.GetCheckpointRequest, _ledger_read_pb2.GetCheckpointResponse]
+    """The newest signed head of the tenant's log."""
+    ProveInclusion: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.ProveInclusionRequest, _ledger_read_pb2.ProveInclusionResponse]
+    """That an entry stands where it stands (RFC 9162, 2.1.3)."""
+    ProveConsistency: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.ProveConsistencyRequest, _ledger_read_pb2.ProveConsistencyResponse]
+    """That a log was only ever appended to between two sizes (RFC 9162, 2.1.4)."""
+    ProveRange: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.ProveRangeRequest, _ledger_read_pb2.ProveRangeResponse]
+    """That the entries of a range, which `Read` hands out, are all that there are."""
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.GetReceiptRequest, _ledger_read_pb2.GetReceiptResponse]
+    """A file that proves an entry to whoever holds the log's key, without asking anyone. Waits until the entry is sealed."""
 
 class LedgerReadServiceServicer(metaclass=_abc_1.ABCMeta):
     """The event store's front door. Changes nothing."""
@@ -59,5 +69,45 @@ class LedgerReadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_ledger_read_pb2.OpenFieldsRequest, _abc.Awaitable[_ledger_read_pb2.OpenFieldsResponse]],
     ) -> _abc.Awaitable[_ledger_read_pb2.OpenFieldsResponse]:
         """The values of sealed fields, for a stated purpose, which goes into the access log."""
+
+    @_abc_1.abstractmethod
+    def GetCheckpoint(
+        self,
+        request: _ledger_read_pb2.GetCheckpointRequest,
+        context: _aio.ServicerContext[_ledger_read_pb2.GetCheckpointRequest, _abc.Awaitable[_ledger_read_pb2.GetCheckpointResponse]],
+    ) -> _abc.Awaitable[_ledger_read_pb2.GetCheckpointResponse]:
+        """The newest signed head of the tenant's log."""
+
+    @_abc_1.abstractmethod
+    def ProveInclusion(
+        self,
+        request: _ledger_read_pb2.ProveInclusionRequest,
+        context: _aio.ServicerContext[_ledger_read_pb2.ProveInclusionRequest, _abc.Awaitable[_ledger_read_pb2.ProveInclusionResponse]],
+    ) -> _abc.Awaitable[_ledger_read_pb2.ProveInclusionResponse]:
+        """That an entry stands where it stands (RFC 9162, 2.1.3)."""
+
+    @_abc_1.abstractmethod
+    def ProveConsistency(
+        self,
+        request: _ledger_read_pb2.ProveConsistencyRequest,
+        context: _aio.ServicerContext[_ledger_read_pb2.ProveConsistencyRequest, _abc.Awaitable[_ledger_read_pb2.ProveConsistencyResponse]],
+    ) -> _abc.Awaitable[_ledger_read_pb2.ProveConsistencyResponse]:
+        """That a log was only ever appended to between two sizes (RFC 9162, 2.1.4)."""
+
+    @_abc_1.abstractmethod
+    def ProveRange(
+        self,
+        request: _ledger_read_pb2.ProveRangeRequest,
+        context: _aio.ServicerContext[_ledger_read_pb2.ProveRangeRequest, _abc.Awaitable[_ledger_read_pb2.ProveRangeResponse]],
+    ) -> _abc.Awaitable[_ledger_read_pb2.ProveRangeResponse]:
+        """That the entries of a range, which `Read` hands out, are all that there are."""
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _ledger_read_pb2.GetReceiptRequest,
+        context: _aio.ServicerContext[_ledger_read_pb2.GetReceiptRequest, _abc.Awaitable[_ledger_read_pb2.GetReceiptResponse]],
+    ) -> _abc.Awaitable[_ledger_read_pb2.GetReceiptResponse]:
+        """A file that proves an entry to whoever holds the log's key, without asking anyone. Waits until the entry is sealed."""
 
 def add_LedgerReadServiceServicer_to_server(servicer: LedgerReadServiceServicer, server: _aio.Server) -> None: ...

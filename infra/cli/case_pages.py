@@ -1,0 +1,140 @@
+"""How a case looks on a terminal."""
+
+from collections.abc import Iterable
+
+from tenet.cases.v1 import cases_pb2 as pb
+from tenet.cases.v1 import cases_read_pb2 as read
+from tenet.common.v1 import common_pb2 as common
+
+from infra.cli.output import say, show_pairs, show_table
+from infra.cli.words import sealed, time_of, word
+
+
+def show_case(answer: read.GetCaseResponse) -> None:
+    case = answer.case
+    show_pairs(
+        [
+            ("case", case.case_id),
+            ("title", sealed(case.title)),
+            ("status", f"{word(pb.CaseStatus, case.status)} {case.outcome}".strip()),
+            ("priority", f"{word(pb.Priority, case.priority).upper()}, severity {case.severity_id}"),
+            ("rests on", ", ".join(_subject(each) for each in case.subjects)),
+            ("assets", ", ".join(case.asset_ids)),
+            ("opened", _stamp(case.opened)),
+            ("closed", _stamp(case.closed)),
+            ("root cause", sealed(case.root_cause)),
+            ("lessons", sealed(case.lessons)),
+            ("recommendation", sealed(case.recommendation)),
+            ("as of", f"position {answer.sight.position}"),
+        ]
+    )
+    if case.HasField("plan"):
+        say("")
+        show_plan(case.plan)
+    if answer.actions:
+        say("")
+        show_actions(answer.actions, title="Actions")
+    if answer.notices:
+        show_table(
+            ("notice", "channel", "status", "sent", "decision"),
+            [
+                (n.notice_id, n.channel, word(pb.NoticeStatus, n.status), time_of(n.sent.recorded_at), n.decision)
+                for n in answer.notices
+            ],
+            title="Notices",
+        )
+
+
+def show_plan(plan: pb.Plan) -> None:
+    show_pairs(
+        [
+            ("plan", plan.plan_id),
+            ("digest", plan.digest),
+            ("charter", f"version {plan.line.version}, line {plan.line.line}"),
+            ("wanted", plan.desired_outcome),
+            ("mode", word(pb.Mode, plan.mode)),
+            ("last word", word(pb.Precedence, plan.precedence)),
+            ("why", "; ".join(plan.why)),
+            ("decided", _stamp(plan.decided)),
+            ("rejected", "yes" if plan.rejected else ""),
+            ("approvals", "; ".join(_approval(each) for each in plan.approvals)),
+        ]
+    )
+    show_table(
+        ("step", "type", "what", "authority", "waits for", "status"),
+        [
+            (
+                step.step_id,
+                word(pb.ResponseType, step.response_type),
+                f"{step.action} {step.argument}".strip(),
+                word(pb.Authority, step.authority),
+                "; ".join(_waits(step)),
+                word(pb.StepStatus, step.status),
+            )
+            for step in plan.steps
+        ],
+    )
+
+
+def _waits(step: pb.Step) -> Iterable[str]:
+    if step.status in (pb.STEP_STATUS_DONE, pb.STEP_STATUS_DISPATCHED):
+        return
+    yield from step.after
+    if step.HasField("ring"):
+        yield f"ring {step.ring}"
+    if step.HasField("not_before") and not step.released:
+        yield f"not before {time_of(step.not_before)}"
+
+
+def show_actions(actions: Iterable[pb.Action], *, title: str = "") -> None:
+    show_table(
+        ("tenant", "step", "what", "target", "status", "rests on", "action"),
+        [
+            (
+                each.tenant_id,
+                f"{each.step_id} #{each.attempt}" + (" (reverse)" if each.reverses_action_id else ""),
+                f"{each.action} {each.argument}".strip(),
+                sealed(each.target),
+                word(pb.ActionStatus, each.status),
+                f"@{each.subject.validation_position}",
+                each.action_id,
+            )
+            for each in actions
+        ],
+        title=title,
+        empty="No action.",
+    )
+
+
+def show_timeline(case: pb.Case) -> None:
+    show_table(
+        ("position>", "occurred", "recorded", "what", "who", "detail"),
+        [
+            (
+                entry.stamp.position,
+                time_of(entry.stamp.occurred_at),
+                time_of(entry.stamp.recorded_at)[11:],
+                entry.event,
+                entry.stamp.actor.id,
+                " ".join(part for part in (entry.detail, sealed(entry.text)) if part),
+            )
+            for entry in case.timeline
+        ],
+        empty="Nothing yet.",
+    )
+
+
+def _subject(subject: common.SubjectRef) -> str:
+    kind = word(common.SubjectKind, subject.kind)
+    return f"{kind} {subject.id}, validated at position {subject.validation_position}"
+
+
+def _stamp(stamp: pb.Stamp) -> str:
+    if not stamp.HasField("recorded_at"):
+        return ""
+    return f"{time_of(stamp.recorded_at)} at position {stamp.position} by {stamp.actor.id}"
+
+
+def _approval(approval: pb.Approval) -> str:
+    void = ", void" if approval.void else ""
+    return f"{approval.stamp.actor.id} until {time_of(approval.expires_at)}{void}"

@@ -1,0 +1,233 @@
+"""`tenet queue` and `tenet detection …`: triage and human validation."""
+
+import typer
+from tenet.common.v1 import common_pb2 as common
+from tenet.detections.v1 import detections_pb2 as pb
+from tenet.detections.v1 import detections_read_pb2 as read
+from tenet.detections.v1 import detections_write_pb2 as write
+
+from infra.cli.connection import As, At, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.output import say, show_json, show_pairs, show_table
+from infra.cli.paging import every
+from infra.cli.session import Session
+from infra.cli.words import label, label_name, sealed, time_of, value_of, word
+
+app = typer.Typer(no_args_is_help=True, help="Detections: look, claim, judge.")
+Identifier = typer.Argument(..., metavar="DETECTION")
+
+
+def queue(
+    tenants: TenantsOption = [],
+    limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    min_severity: int | None = typer.Option(None, "--min-severity", min=1, max=6, help="OCSF: 4 is high."),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """What waits for a person, over all tenants that you may see, the most pressing first."""
+
+    async def work(session: Session) -> None:
+        request = read.ListTriageQueueRequest(tenant_ids=tenants, min_severity_id=min_severity)
+        found = await every(session, request, read.ListTriageQueueResponse, limit=limit)
+        if as_json:
+            show_json(found)
+            return
+        show_table(
+            ("prio>", "tenant", "what", "×>", "asset value", "state", "detection"),
+            [
+                (
+                    item.priority,
+                    item.tenant_id,
+                    sealed(item.headline),
+                    item.count,
+                    "not known" if item.asset_value_missing else item.asset_value,
+                    word(pb.TriageState, item.state),
+                    item.detection_id,
+                )
+                for item in found.items[:limit]
+            ],
+            empty="Nothing waits.",
+        )
+        for tenant_id in found.not_ready_tenant_ids:
+            say(f"The view of {tenant_id} is still being built; it may have more.")
+
+    call(work, who, server)
+
+
+@app.command("show")
+def show(
+    tenant_id: TenantOption,
+    detection_id: str = Identifier,
+    at: At = None,
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """One detection with its evidence and verdict."""
+
+    async def work(session: Session) -> None:
+        request = read.GetDetectionRequest(tenant_id=tenant(tenant_id), detection_id=detection_id, at_position=at)
+        answer = await session.ask(request, read.GetDetectionResponse)
+        if as_json:
+            show_json(answer)
+            return
+        _show(answer.detection)
+
+    call(work, who, server)
+
+
+def _show(found: pb.Detection) -> None:
+    show_pairs(
+        [
+            ("what", sealed(found.headline)),
+            ("rule", f"{found.rule.title} ({found.rule.level})"),
+            ("severity", found.severity_id),
+            ("techniques", ", ".join(found.techniques)),
+            ("seen", f"{time_of(found.first_seen_at)} to {time_of(found.last_seen_at)}, {found.count} times"),
+            ("assets", ", ".join(found.asset_ids) or "none that is registered"),
+            ("state", word(pb.TriageState, found.state)),
+            ("claimed by", found.claimed_by),
+            ("label", label_name(found.label)),
+        ]
+    )
+    for observable in found.observables:
+        say(f"  {sealed(observable)}")
+    for item in found.evidence:
+        say(f"evidence {label_name(item.label)}:")
+        say("  " + sealed(item.summary).replace("\n", "\n  "))
+    if found.HasField("validation"):
+        verdict = found.validation
+        say(
+            f"verdict: {word(common.Verdict, verdict.verdict)}, {verdict.confidence_percent} % sure, "
+            f"at position {verdict.position}"
+        )
+        say(f"  {sealed(verdict.rationale)}")
+
+
+@app.command("list")
+def list_detections(
+    tenants: TenantsOption = [],
+    state: str = typer.Option("", "--state", help="open, claimed or validated."),
+    limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Detections, the latest first."""
+
+    async def work(session: Session) -> None:
+        states = [value_of(pb.TriageState, state, what="state")] if state else []
+        request = read.ListDetectionsRequest(tenant_ids=tenants, states=states)
+        found = await every(session, request, read.ListDetectionsResponse, limit=limit)
+        if as_json:
+            show_json(found)
+            return
+        show_table(
+            ("tenant", "sev>", "what", "×>", "verdict", "raised", "detection"),
+            [
+                (
+                    d.tenant_id,
+                    d.severity_id,
+                    sealed(d.headline),
+                    d.count,
+                    word(common.Verdict, d.validation.verdict) or word(pb.TriageState, d.state),
+                    time_of(d.raised_at),
+                    d.detection_id,
+                )
+                for d in found.detections[:limit]
+            ],
+            empty="No detection.",
+        )
+
+    call(work, who, server)
+
+
+@app.command("claim")
+def claim(tenant_id: TenantOption, detection_id: str = Identifier, who: As = "", server: Server = "") -> None:
+    """Begin the triage."""
+
+    async def work(session: Session) -> None:
+        request = write.ClaimDetectionRequest(tenant_id=tenant(tenant_id), detection_id=detection_id)
+        await session.ask(request, write.ClaimDetectionResponse)
+        say("Claimed.")
+
+    call(work, who, server)
+
+
+@app.command("release")
+def release(tenant_id: TenantOption, detection_id: str = Identifier, who: As = "", server: Server = "") -> None:
+    """Give it back to the queue."""
+
+    async def work(session: Session) -> None:
+        request = write.ReleaseDetectionRequest(tenant_id=tenant(tenant_id), detection_id=detection_id)
+        await session.ask(request, write.ReleaseDetectionResponse)
+        say("Released.")
+
+    call(work, who, server)
+
+
+@app.command("validate")
+def validate(
+    tenant_id: TenantOption,
+    detection_id: str = Identifier,
+    verdict: str = typer.Argument(
+        ..., metavar="VERDICT", help="malicious, benign_expected, false_positive, duplicate, …"
+    ),
+    rationale: str = typer.Option(..., "--rationale", help="Why, in your own words. Sealed."),
+    confidence: int = typer.Option(90, "--confidence", min=0, max=100, help="How sure you are, in percent."),
+    evidence: list[str] = typer.Option([], "--evidence", help="A piece of evidence in words. Repeat it for more."),
+    tlp: str = typer.Option("amber", "--tlp", help="The label of this evidence."),
+    duplicate_of: str = typer.Option("", "--duplicate-of", help="With the verdict duplicate."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """A person's verdict, without which no response can be decided. What it rests on is looked at and recorded."""
+
+    async def work(session: Session) -> None:
+        shown = await session.ask(
+            read.GetDetectionRequest(tenant_id=tenant(tenant_id), detection_id=detection_id), read.GetDetectionResponse
+        )
+        request = write.ValidateDetectionRequest(
+            tenant_id=tenant_id,
+            detection_id=detection_id,
+            verdict=value_of(common.Verdict, verdict, what="verdict"),
+            confidence_percent=confidence,
+            rationale=rationale,
+            evidence=[common.EvidenceInput(label=label(tlp), summary=text) for text in evidence],
+            seen=[shown.sight],
+            duplicate_of=duplicate_of or None,
+        )
+        answer = await session.ask(request, write.ValidateDetectionResponse)
+        say(f"Validated, at position {answer.position}.")
+
+    call(work, who, server)
+
+
+@app.command("withdraw")
+def withdraw(
+    tenant_id: TenantOption,
+    detection_id: str = Identifier,
+    reason: str = typer.Option(..., "--reason", help="Why. Sealed."),
+    position: int | None = typer.Option(
+        None, "--validation", help="The verdict's position; the standing one's when left out."
+    ),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Take a verdict back; what rests on it and is not yet dispatched is cancelled."""
+
+    async def work(session: Session) -> None:
+        standing = position
+        if standing is None:
+            shown = await session.ask(
+                read.GetDetectionRequest(tenant_id=tenant(tenant_id), detection_id=detection_id),
+                read.GetDetectionResponse,
+            )
+            standing = shown.detection.validation.position
+        request = write.WithdrawDetectionValidationRequest(
+            tenant_id=tenant(tenant_id), detection_id=detection_id, validation_position=standing, reason=reason
+        )
+        await session.ask(request, write.WithdrawDetectionValidationResponse)
+        say("Withdrawn.")
+
+    call(work, who, server)

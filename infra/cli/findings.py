@@ -1,0 +1,155 @@
+"""`tenet finding …`: exposures, insecure changes and newcomers, before anything was attacked."""
+
+import typer
+from tenet.assets.v1 import assets_pb2 as pb
+from tenet.assets.v1 import assets_read_pb2 as read
+from tenet.assets.v1 import assets_write_pb2 as write
+from tenet.common.v1 import common_pb2 as common
+
+from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.output import say, show_json, show_table
+from infra.cli.paging import every
+from infra.cli.session import Session
+from infra.cli.words import label, sealed, value_of, word
+
+app = typer.Typer(no_args_is_help=True, help="Exposures, insecure changes, newcomers.")
+MILLION = 1_000_000
+Identifier = typer.Argument(..., metavar="FINDING")
+
+
+@app.command("report")
+def report(
+    tenant_id: TenantOption,
+    title: str = typer.Argument(..., metavar="TITLE", help="Clear text: no names in it."),
+    kind: str = typer.Option("exposure", "--kind", help="exposure, insecure_change or newcomer."),
+    severity: int = typer.Option(..., "--severity", min=1, max=6, help="OCSF: 1 informational to 6 fatal."),
+    detail: str = typer.Option(..., "--detail", help="What was found. Sealed."),
+    asset_ids: list[str] = typer.Option([], "--asset", help="An asset. Repeat it for more."),
+    vulnerability: str = typer.Option("", "--vulnerability", help="CVE identifier."),
+    exposure: str = typer.Option("", "--exposure", help="internet, internal or none; left out when not known."),
+    likelihood: float | None = typer.Option(None, "--likelihood", min=0, max=1, help="EPSS; left out when not known."),
+    exploited: bool | None = typer.Option(None, "--exploited/--not-exploited", help="Known to be exploited."),
+    tlp: str = typer.Option("amber", "--tlp"),
+    source: str = typer.Option("analyst", "--source", help="What found it."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Report a finding. What is left out is shown as missing, never as zero."""
+
+    async def work(session: Session) -> None:
+        request = write.ReportFindingRequest(
+            tenant_id=tenant(tenant_id),
+            kind=value_of(pb.FindingKind, kind, what="kind of finding"),
+            asset_ids=asset_ids,
+            title=title,
+            vulnerability_id=vulnerability or None,
+            severity_id=severity,
+            exposure=value_of(pb.Exposure, exposure, what="exposure") if exposure else None,
+            likelihood_millionths=None if likelihood is None else round(likelihood * MILLION),
+            known_exploited=exploited,
+            detail=detail,
+            label=label(tlp),
+            source=source,
+        )
+        say((await session.ask(request, write.ReportFindingResponse)).finding_id)
+
+    call(work, who, server)
+
+
+@app.command("list")
+def list_findings(
+    tenants: TenantsOption = [],
+    kind: str = typer.Option("", "--kind"),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Findings over all tenants that you may see."""
+
+    async def work(session: Session) -> None:
+        wanted = value_of(pb.FindingKind, kind, what="kind of finding") if kind else None
+        found = await every(
+            session, read.ListFindingsRequest(tenant_ids=tenants, kind=wanted), read.ListFindingsResponse
+        )
+        if as_json:
+            show_json(found)
+            return
+        show_table(
+            ("tenant", "sev>", "exposure", "likely>", "exploited", "state", "title", "finding"),
+            [
+                (
+                    f.tenant_id,
+                    f.severity_id,
+                    word(pb.Exposure, f.exposure) or "?",
+                    f"{f.likelihood_millionths / MILLION:.2f}" if f.HasField("likelihood_millionths") else "?",
+                    ("yes" if f.known_exploited else "no") if f.HasField("known_exploited") else "?",
+                    word(pb.FindingState, f.state),
+                    f"{f.title} {f.vulnerability_id}".strip(),
+                    f.finding_id,
+                )
+                for f in found.findings
+            ],
+            empty="No finding.",
+        )
+
+    call(work, who, server)
+
+
+@app.command("validate")
+def validate(
+    tenant_id: TenantOption,
+    finding_id: str = Identifier,
+    verdict: str = typer.Argument(..., metavar="VERDICT", help="confirmed_exposure, false_positive, …"),
+    rationale: str = typer.Option(..., "--rationale", help="Why. Sealed."),
+    confidence: int = typer.Option(90, "--confidence", min=0, max=100),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """A person's verdict on a finding."""
+
+    async def work(session: Session) -> None:
+        request = write.ValidateFindingRequest(
+            tenant_id=tenant(tenant_id),
+            finding_id=finding_id,
+            verdict=value_of(common.Verdict, verdict, what="verdict"),
+            confidence_percent=confidence,
+            rationale=rationale,
+        )
+        answer = await session.ask(request, write.ValidateFindingResponse)
+        say(f"Validated, at position {answer.position}.")
+
+    call(work, who, server)
+
+
+@app.command("show")
+def show(tenant_id: TenantOption, finding_id: str = Identifier, who: As = "", server: Server = "") -> None:
+    """One finding, as JSON."""
+
+    async def work(session: Session) -> None:
+        request = read.GetFindingRequest(tenant_id=tenant(tenant_id), finding_id=finding_id)
+        answer = await session.ask(request, read.GetFindingResponse)
+        say(f"{answer.finding.title}: {sealed(answer.finding.detail)}")
+        show_json(answer)
+
+    call(work, who, server)
+
+
+@app.command("withdraw")
+def withdraw(
+    tenant_id: TenantOption,
+    finding_id: str = Identifier,
+    position: int = typer.Option(..., "--validation", help="The position of the verdict that is taken back."),
+    reason: str = typer.Option(..., "--reason", help="Why. Sealed."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Take a verdict back; what rests on it and is not yet dispatched is cancelled."""
+
+    async def work(session: Session) -> None:
+        request = write.WithdrawFindingValidationRequest(
+            tenant_id=tenant(tenant_id), finding_id=finding_id, validation_position=position, reason=reason
+        )
+        await session.ask(request, write.WithdrawFindingValidationResponse)
+        say("Withdrawn.")
+
+    call(work, who, server)

@@ -1,0 +1,237 @@
+"""`tenet report …`: publish, read, render, confirm, dispute; and the way back from a figure to its entries."""
+
+import json
+import re
+from pathlib import Path
+
+import typer
+from tenet.reporting.v1 import reporting_pb2 as pb
+from tenet.reporting.v1 import reporting_read_pb2 as read
+from tenet.reporting.v1 import reporting_write_pb2 as write
+
+from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.output import say, show_json, show_pairs, show_table
+from infra.cli.paging import every
+from infra.cli.problems import Problem, UsageProblem
+from infra.cli.session import Session
+from infra.cli.words import moment, time_of, value_of, word
+
+app = typer.Typer(no_args_is_help=True, help="Reports, whose every figure leads back to the ledger.")
+Identifier = typer.Argument(..., metavar="REPORT")
+_MONTH = re.compile(r"^(\d{4})-(\d{2})$")
+
+
+@app.command("publish")
+def publish(
+    tenant_id: TenantOption,
+    month: str = typer.Option("", "--month", help="YYYY-MM in the tenant's time zone."),
+    start: str = typer.Option("", "--from", help="Or a period from a time …"),
+    end: str = typer.Option("", "--to", help="… to a time."),
+    audience: str = typer.Option("customer", "--audience", help="investigators, customer, customer_partners, …"),
+    as_of: int | None = typer.Option(None, "--as-of", min=0, help="As of this position; the head when left out."),
+    title: str = typer.Option("", "--title", help="Clear text, without names of people."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Derive a report from the ledger, and publish it."""
+
+    async def work(session: Session) -> None:
+        request = write.PublishReportRequest(
+            tenant_id=tenant(tenant_id),
+            audience=value_of(pb.Audience, audience, what="audience"),
+            as_of_position=as_of,
+            title=title,
+        )
+        _set_period(request, month, start, end)
+        answer = await session.ask(request, write.PublishReportResponse, deadline=300)
+        show_pairs(
+            [
+                ("report", answer.report_id),
+                ("as of position", answer.as_of_position),
+                ("sha256 of its model", answer.model_sha256),
+            ]
+        )
+
+    call(work, who, server)
+
+
+def _set_period(request: write.PublishReportRequest, month: str, start: str, end: str) -> None:
+    found = _MONTH.match(month)
+    if found and not (start or end):
+        request.month.year, request.month.month = int(found[1]), int(found[2])
+    elif start and end and not month:
+        request.bounds.period_from.CopyFrom(moment(start))
+        request.bounds.period_to.CopyFrom(moment(end))
+    else:
+        raise UsageProblem("Name either --month YYYY-MM, or --from and --to.")
+
+
+@app.command("list")
+def list_reports(tenants: TenantsOption = [], as_json: Json = False, who: As = "", server: Server = "") -> None:
+    """Published reports, the latest first."""
+
+    async def work(session: Session) -> None:
+        found = await every(session, read.ListReportsRequest(tenant_ids=tenants), read.ListReportsResponse)
+        if as_json:
+            show_json(found)
+            return
+        show_table(
+            ("tenant", "title", "as of>", "audience", "standing", "report"),
+            [
+                (
+                    r.tenant_id,
+                    r.title,
+                    r.as_of_position,
+                    word(pb.Audience, r.audience),
+                    word(pb.ReportStanding, r.standing),
+                    r.report_id,
+                )
+                for r in found.reports
+            ],
+            empty="No report.",
+        )
+
+    call(work, who, server)
+
+
+@app.command("show")
+def show(
+    tenant_id: TenantOption,
+    report_id: str = Identifier,
+    model: bool = typer.Option(False, "--model", help="Print the canonical JSON model, byte for byte."),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """A report's figures."""
+
+    async def work(session: Session) -> None:
+        request = read.GetReportRequest(tenant_id=tenant(tenant_id), report_id=report_id)
+        answer = await session.ask(request, read.GetReportResponse)
+        if model:
+            typer.echo(answer.model.decode(), nl=False)
+            return
+        if as_json:
+            show_json({"report": read.GetReportResponse(report=answer.report), "model": json.loads(answer.model)})
+            return
+        report = answer.report
+        show_pairs(
+            [
+                ("title", report.title),
+                ("period", f"{time_of(report.period_from)} to {time_of(report.period_to)}, {report.time_zone}"),
+                ("as of", f"position {report.as_of_position}, model {report.model_sha256}"),
+                ("standing", word(pb.ReportStanding, report.standing)),
+            ]
+        )
+        content = json.loads(answer.model)
+        rows = [(figure["id"], _value(figure)) for section in content["sections"] for figure in section["figures"]]
+        show_table(("figure", "value>"), rows)
+
+    call(work, who, server)
+
+
+def _value(figure: dict[str, object]) -> str:
+    """The figure's value as the model writes it; `?` for one that is not known."""
+    value = figure.get("value")
+    return "?" if value is None else json.dumps(value, ensure_ascii=False).strip('"')
+
+
+@app.command("render")
+def render(
+    tenant_id: TenantOption,
+    report_id: str = Identifier,
+    output: Path = typer.Option(..., "--output", "-o", metavar="FILE", help="Where the page goes."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """A report as one self-contained HTML page, with what you may see."""
+
+    async def work(session: Session) -> None:
+        request = read.RenderReportRequest(tenant_id=tenant(tenant_id), report_id=report_id)
+        page = (await session.ask(request, read.RenderReportResponse)).html
+        try:
+            output.write_bytes(page)
+        except OSError as error:
+            raise Problem("NOT_WRITTEN", f"{output} cannot be written: {error}.") from error
+        say(f"Written: {output} ({len(page):,} bytes).")
+
+    call(work, who, server)
+
+
+@app.command("confirm")
+def confirm(
+    tenant_id: TenantOption,
+    report_id: str = Identifier,
+    comment: str = typer.Option("", "--comment", help="Sealed."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """The customer says that the report is right."""
+
+    async def work(session: Session) -> None:
+        request = write.ConfirmReportRequest(tenant_id=tenant(tenant_id), report_id=report_id, comment=comment)
+        answer = await session.ask(request, write.ConfirmReportResponse)
+        say(f"Confirmed, at position {answer.position}.")
+
+    call(work, who, server)
+
+
+@app.command("dispute")
+def dispute(
+    tenant_id: TenantOption,
+    report_id: str = Identifier,
+    figure: str = typer.Argument(..., metavar="FIGURE", help="Its name: ./tenet report show lists them."),
+    reason: str = typer.Option(..., "--reason", help="Sealed."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """The customer disagrees with a figure; both stay on record."""
+
+    async def work(session: Session) -> None:
+        request = write.DisputeReportRequest(
+            tenant_id=tenant(tenant_id), report_id=report_id, figure=figure, reason=reason
+        )
+        answer = await session.ask(request, write.DisputeReportResponse)
+        say(f"Disputed, at position {answer.position}.")
+
+    call(work, who, server)
+
+
+@app.command("drill")
+def drill(
+    tenant_id: TenantOption,
+    report_id: str = Identifier,
+    figure: str = typer.Argument(..., metavar="FIGURE"),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """The ledger entries that a figure comes from."""
+
+    async def work(session: Session) -> None:
+        request = read.DrillFigureRequest(tenant_id=tenant(tenant_id), report_id=report_id, figure=figure)
+        found = await every(session, request, read.DrillFigureResponse)
+        if as_json:
+            show_json(found)
+            return
+        show_table(
+            ("position>", "recorded", "what", "by"),
+            [(e.position, time_of(e.recorded_at), e.headline, e.principal_id) for e in found.entries],
+            empty="It counts nothing.",
+        )
+
+    call(work, who, server)
+
+
+@app.command("rebuild")
+def rebuild(tenant_id: TenantOption, report_id: str = Identifier, who: As = "", server: Server = "") -> None:
+    """Build a published report again from the ledger, and compare the bytes. Exit code 1 when they differ."""
+
+    async def work(session: Session) -> None:
+        request = read.RebuildReportRequest(tenant_id=tenant(tenant_id), report_id=report_id)
+        answer = await session.ask(request, read.RebuildReportResponse, deadline=300)
+        if not answer.equal:
+            raise Problem("REPORT_DIFFERS", f"Rebuilt {answer.rebuilt_sha256}, published {answer.published_sha256}.")
+        say(f"Equal, byte for byte: {answer.published_sha256}.")
+
+    call(work, who, server)

@@ -1,0 +1,38 @@
+"""The signing keys of a tenant's log, by generation; the log is born with generation 1."""
+
+from dataclasses import dataclass
+
+from contracts.commands import Command
+from contracts.events.base import Event, Recorded
+from contracts.events.ledger import LogKeyIntroduced
+
+CATEGORY = "logkey"
+
+
+class RotateLogKey(Command):
+    """`tenant_id` is the tenant whose log it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    generation: int = 1
+
+
+def initial() -> LogKey:
+    return LogKey()
+
+
+def evolve(_state: LogKey, recorded: Recorded[LogKeyIntroduced]) -> LogKey:
+    return LogKey(recorded.event.generation)
+
+
+def rotate(state: LogKey, command: RotateLogKey, verifier_key: str, fingerprint: str) -> list[Event]:
+    """`verifier_key` is that of the next generation."""
+    return [
+        LogKeyIntroduced(
+            log_tenant_id=command.tenant_id,
+            generation=state.generation + 1,
+            verifier_key=verifier_key,
+            fingerprint=fingerprint,
+        )
+    ]
