@@ -21,7 +21,6 @@ from infra.cli import (
 )
 from infra.cli.demo.command import demo
 from infra.cli.system import system_commands
-from infra.cli.witness import witness_command
 
 app = typer.Typer(
     name="tenet",

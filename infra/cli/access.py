@@ -25,9 +25,7 @@ def add_principal(
     name: str = typer.Argument(..., metavar="NAME", help="Who it is, for people to read. Sealed."),
     home: str = typer.Option("provider", "--home", help="`provider`, or the customer that they belong to."),
     machine: bool = typer.Option(False, "--machine", help="A machine, not a person."),
-    subject: str = typer.Option(
-        "", "--subject", help="The subject in the issuer's tokens: at the local issuer, the --as name."
-    ),
+    subject: str = typer.Option("", "--subject", help="Its subject there; at the local issuer, the --as name."),
     issuer: str = typer.Option("", "--issuer", help="The issuer's URL; the local issuer when left out."),
     who: As = "",
     server: Server = "",
@@ -118,9 +116,7 @@ def deactivate(principal_id: str = typer.Argument(..., metavar="PRINCIPAL"), who
 def add_grant(
     tenant_id: TenantOption,
     principal_id: str = typer.Argument(..., metavar="PRINCIPAL"),
-    role: str = typer.Argument(
-        ..., metavar="ROLE", help="analyst, lead, on_call, customer_approver, customer_viewer, …"
-    ),
+    role: str = typer.Argument(..., metavar="ROLE", help="analyst, lead, customer_approver, auditor, …"),
     inherited: bool = typer.Option(False, "--inherited", help="Also for the tenants below."),
     until: str = typer.Option("", "--until", help="When it ends: a time, or a span such as 30d."),
     who: As = "",
@@ -154,7 +150,7 @@ def revoke_grant(grant_id: str = typer.Argument(..., metavar="GRANT"), who: As =
 
 @grants.command("list")
 def list_grants(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     principal_id: str = typer.Option("", "--principal", help="Only this principal's."),
     revoked: bool = typer.Option(False, "--revoked", help="Revoked ones too."),
     as_json: Json = False,
@@ -210,12 +206,8 @@ def revoke_key(key_id: str = typer.Argument(..., metavar="KEY"), who: As = "", s
 
 @issuers.command("bind")
 def bind(
-    issuer: str = typer.Argument(
-        "", metavar="[ISSUER]", help="Its URL as tokens name it; the local one when left out."
-    ),
-    homes: list[str] = typer.Option(
-        ..., "--home", help="`provider`, or a customer, whose people it speaks for; repeat it."
-    ),
+    issuer: str = typer.Argument("", metavar="[ISSUER]", help="Its URL; the local one when left out."),
+    homes: list[str] = typer.Option(..., "--home", help="`provider` or a customer. Repeat it for more."),
     jwks_uri: str = typer.Option("", "--jwks-uri", help="Where its public keys are; ISSUER/jwks when left out."),
     audience: str = typer.Option("tenet", "--audience"),
     who: As = "",

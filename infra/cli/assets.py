@@ -52,7 +52,7 @@ def add_asset(
 
 @assets.command("list")
 def list_assets(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     group: str = typer.Option("", "--group"),
     retired: bool = typer.Option(False, "--retired", help="Retired ones too."),
     at: At = None,
@@ -156,7 +156,7 @@ def add_sensor(
 
 @sensors.command("list")
 def list_sensors(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     silent: bool = typer.Option(False, "--silent", help="Only those that have gone silent."),
     as_json: Json = False,
     who: As = "",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from tenet.detections.v1 import detections_pb2 as pb
 
@@ -30,6 +30,13 @@ SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".csv", ".gz", ".zip")
 """What is taken from a directory. A file that is named itself is taken whatever it is called."""
 
 
+class Readable(Protocol):
+    """What a plain file, an unpacked one and a member of an archive have in common."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def readline(self, size: int, /) -> bytes: ...
+
+
 class Format(StrEnum):
     """How telemetry is written, as people type it."""
 
@@ -40,7 +47,7 @@ class Format(StrEnum):
     ALERT_CSV = "alert_csv"
 
     @property
-    def wire(self) -> "pb.TelemetryFormat":
+    def wire(self) -> "pb.TelemetryFormat.ValueType":
         if self is Format.AUTOMATIC:
             return pb.TELEMETRY_FORMAT_UNSPECIFIED
         return pb.TelemetryFormat.Value(f"TELEMETRY_FORMAT_{self.name}")
@@ -121,12 +128,12 @@ def _readable(path: Path) -> Iterator[None]:
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise Problem(
             "FILE_UNREADABLE",
-            f"{path} cannot be read on: {error or type(error).__name__}.",
+            f"{path} cannot be read on: {str(error) or type(error).__name__}.",
             hint="what was sent of it before stands; sending it again once it is whole repeats nothing.",
         ) from error
 
 
-def _opened(path: Path, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+def _opened(path: Path, raw: IO[bytes]) -> Iterator[tuple[str, Readable]]:
     """The streams in a file by name: itself, or what an archive holds."""
     start = raw.read(4)
     raw.seek(0)
@@ -143,8 +150,9 @@ def _opened(path: Path, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
         yield path.name, raw
 
 
-def _cut(name: str, stream: IO[bytes], raw: IO[bytes], path: Path, at_most: int) -> Iterator[Batch]:
-    header, held, size = b"", [], 0
+def _cut(name: str, stream: Readable, raw: IO[bytes], path: Path, at_most: int) -> Iterator[Batch]:
+    held: list[bytes] = []
+    header, size = b"", 0
     first = True
     for line in _lines(stream):
         if first:
@@ -164,7 +172,7 @@ def _cut(name: str, stream: IO[bytes], raw: IO[bytes], path: Path, at_most: int)
         yield Batch(header + b"".join(held), path, raw.tell())
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+def _lines(stream: Readable) -> Iterator[bytes]:
     while line := stream.readline(LONGEST_LINE_BYTES):
         if len(line) == LONGEST_LINE_BYTES and not line.endswith(b"\n"):
             while (rest := stream.readline(LONGEST_LINE_BYTES)) and not rest.endswith(b"\n"):

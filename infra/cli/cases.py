@@ -11,7 +11,7 @@ from infra.cli.connection import As, At, Json, Server, TenantOption, TenantsOpti
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
-from infra.cli.words import label, sealed, time_of, value_of, word
+from infra.cli.words import label, sealed, time_of, value_of, value_or_none, word
 
 app = typer.Typer(no_args_is_help=True, help="Cases: open, look, note, close.")
 Identifier = typer.Argument(..., metavar="CASE")
@@ -19,7 +19,7 @@ Identifier = typer.Argument(..., metavar="CASE")
 
 @app.command("list")
 def list_cases(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     status: str = typer.Option("", "--status", help="open or closed; both when left out."),
     as_json: Json = False,
     who: As = "",
@@ -28,7 +28,7 @@ def list_cases(
     """Cases over all tenants that you may see, the most pressing first."""
 
     async def work(session: Session) -> None:
-        wanted = value_of(pb.CaseStatus, status, what="status") if status else None
+        wanted = value_or_none(pb.CaseStatus, status, what="status")
         found = await every(session, read.ListCasesRequest(tenant_ids=tenants, status=wanted), read.ListCasesResponse)
         if as_json:
             show_json(found)

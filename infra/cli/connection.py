@@ -1,11 +1,11 @@
 """The options that every command has, and the session that they lead to."""
 
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, AsyncIterator
+from typing import Annotated, Any
 
 import typer
 
@@ -33,7 +33,8 @@ Server = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print what a program can read.")]
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", metavar="TENANT", help="The customer's identifier.")]
 TenantsOption = Annotated[
-    list[str], typer.Option("--tenant", "-t", metavar="TENANT", help="Only these tenants; else all that you may see.")
+    list[str] | None,
+    typer.Option("--tenant", "-t", metavar="TENANT", help="Only this one, repeat it for more; else all you may see."),
 ]
 At = Annotated[
     int | None, typer.Option("--at", metavar="POSITION", min=0, help="As it was known at this position of the ledger.")

@@ -12,9 +12,7 @@ from infra.cli.paging import every
 from infra.cli.session import Session
 from infra.cli.words import label, moment, sealed, time_of, word
 
-notices = typer.Typer(
-    no_args_is_help=True, help="Incident notices: complete, to a registered contact, with a deadline."
-)
+notices = typer.Typer(no_args_is_help=True, help="Incident notices: complete, to a registered contact.")
 enquiries = typer.Typer(no_args_is_help=True, help='Questions: "did you expect this?"')
 
 
@@ -78,7 +76,7 @@ def acknowledge(
 
 @notices.command("list")
 def list_notices(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     case_id: str = typer.Option("", "--case"),
     as_json: Json = False,
     who: As = "",
@@ -162,7 +160,7 @@ def answer(
 
 
 @enquiries.command("list")
-def list_enquiries(tenants: TenantsOption = [], as_json: Json = False, who: As = "", server: Server = "") -> None:
+def list_enquiries(tenants: TenantsOption = None, as_json: Json = False, who: As = "", server: Server = "") -> None:
     """Questions, the latest first."""
 
     async def work(session: Session) -> None:

@@ -60,7 +60,7 @@ class LocalTokens:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Problem(
                 "ISSUER_UNREACHABLE",
-                f"The local issuer gave no token: {error or type(error).__name__}.",
+                f"The local issuer gave no token: {str(error) or type(error).__name__}.",
                 hint="`--as NAME` works on the machine and account that run ./tenet up; elsewhere set TENET_TOKEN.",
             ) from error
         self._token = content["access_token"]

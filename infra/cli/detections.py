@@ -17,7 +17,7 @@ Identifier = typer.Argument(..., metavar="DETECTION")
 
 
 def queue(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     limit: int = typer.Option(50, "--limit", min=1, max=1000),
     min_severity: int | None = typer.Option(None, "--min-severity", min=1, max=6, help="OCSF: 4 is high."),
     as_json: Json = False,
@@ -106,7 +106,7 @@ def _show(found: pb.Detection) -> None:
 
 @app.command("list")
 def list_detections(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     state: str = typer.Option("", "--state", help="open, claimed or validated."),
     limit: int = typer.Option(50, "--limit", min=1, max=1000),
     as_json: Json = False,
@@ -170,9 +170,7 @@ def release(tenant_id: TenantOption, detection_id: str = Identifier, who: As = "
 def validate(
     tenant_id: TenantOption,
     detection_id: str = Identifier,
-    verdict: str = typer.Argument(
-        ..., metavar="VERDICT", help="malicious, benign_expected, false_positive, duplicate, …"
-    ),
+    verdict: str = typer.Argument(..., metavar="VERDICT", help="malicious, false_positive, duplicate, …"),
     rationale: str = typer.Option(..., "--rationale", help="Why, in your own words. Sealed."),
     confidence: int = typer.Option(90, "--confidence", min=0, max=100, help="How sure you are, in percent."),
     evidence: list[str] = typer.Option([], "--evidence", help="A piece of evidence in words. Repeat it for more."),
@@ -208,9 +206,7 @@ def withdraw(
     tenant_id: TenantOption,
     detection_id: str = Identifier,
     reason: str = typer.Option(..., "--reason", help="Why. Sealed."),
-    position: int | None = typer.Option(
-        None, "--validation", help="The verdict's position; the standing one's when left out."
-    ),
+    position: int | None = typer.Option(None, "--validation", help="Its position; the standing one's when left out."),
     who: As = "",
     server: Server = "",
 ) -> None:

@@ -10,7 +10,7 @@ from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, 
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
-from infra.cli.words import label, sealed, value_of, word
+from infra.cli.words import label, sealed, value_of, value_or_none, word
 
 app = typer.Typer(no_args_is_help=True, help="Exposures, insecure changes, newcomers.")
 MILLION = 1_000_000
@@ -44,7 +44,7 @@ def report(
             title=title,
             vulnerability_id=vulnerability or None,
             severity_id=severity,
-            exposure=value_of(pb.Exposure, exposure, what="exposure") if exposure else None,
+            exposure=value_or_none(pb.Exposure, exposure, what="exposure"),
             likelihood_millionths=None if likelihood is None else round(likelihood * MILLION),
             known_exploited=exploited,
             detail=detail,
@@ -58,7 +58,7 @@ def report(
 
 @app.command("list")
 def list_findings(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     kind: str = typer.Option("", "--kind"),
     as_json: Json = False,
     who: As = "",
@@ -67,7 +67,7 @@ def list_findings(
     """Findings over all tenants that you may see."""
 
     async def work(session: Session) -> None:
-        wanted = value_of(pb.FindingKind, kind, what="kind of finding") if kind else None
+        wanted = value_or_none(pb.FindingKind, kind, what="kind of finding")
         found = await every(
             session, read.ListFindingsRequest(tenant_ids=tenants, kind=wanted), read.ListFindingsResponse
         )

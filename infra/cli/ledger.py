@@ -38,9 +38,7 @@ def read_entries(
     start: int = typer.Option(0, "--from", min=0, help="From this position on."),
     end: int | None = typer.Option(None, "--to", min=0, help="Up to this one, without it."),
     limit: int = typer.Option(0, "--limit", min=0, help="At most so many; 0 for all."),
-    topics: list[str] = typer.Option(
-        [], "--topic", help="Only this one, as tenet.cases.CaseOpened. Repeat it for more."
-    ),
+    topics: list[str] = typer.Option([], "--topic", help="As tenet.cases.CaseOpened. Repeat it for more."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -66,7 +64,7 @@ def read_entries(
 
 @app.command("subscribe")
 def subscribe(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     start: str = typer.Option(END, "--from", help="beginning, end, or a position when one tenant is named."),
     topics: list[str] = typer.Option([], "--topic", help="Only this one. Repeat it for more."),
     heartbeat: int = typer.Option(10, "--heartbeat", min=1, max=300, help="Seconds between signs of life."),
@@ -78,7 +76,7 @@ def subscribe(
 
     async def work(session: Session) -> None:
         request = read.SubscribeRequest(tenant_ids=tenants, topics=topics, heartbeat_seconds=heartbeat)
-        _set_start(request, tenants, start)
+        _set_start(request, tenants or [], start)
         async for message in session.stream(request, read.SubscribeResponse):
             if message.HasField("batch"):
                 for entry in message.batch.entries:

@@ -11,7 +11,7 @@ from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, 
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
-from infra.cli.words import label, value_of, word
+from infra.cli.words import label, value_or_none, word
 
 plans = typer.Typer(no_args_is_help=True, help="Response plans, as the customer's charter gives them.")
 actions = typer.Typer(no_args_is_help=True, help="Actions at a customer.")
@@ -39,7 +39,7 @@ def decide(
         request = write.DecidePlanRequest(
             tenant_id=tenant(tenant_id),
             case_id=case_id,
-            desired_outcome=value_of(pb.Mode, mode, what="mode") if mode else None,
+            desired_outcome=value_or_none(pb.Mode, mode, what="mode"),
             tripwire=tripwire,
             seen=[(await _shown(session, tenant_id, case_id)).sight],
         )
@@ -97,7 +97,7 @@ def reject(
 
 
 @plans.command("pending")
-def pending(tenants: TenantsOption = [], as_json: Json = False, who: As = "", server: Server = "") -> None:
+def pending(tenants: TenantsOption = None, as_json: Json = False, who: As = "", server: Server = "") -> None:
     """Plans that wait for a customer's word."""
 
     async def work(session: Session) -> None:
@@ -173,7 +173,7 @@ def dispatch(
 
 @actions.command("list")
 def list_actions(
-    tenants: TenantsOption = [],
+    tenants: TenantsOption = None,
     case_id: str = typer.Option("", "--case"),
     status: str = typer.Option("", "--status", help="verified, lost, …"),
     as_json: Json = False,
@@ -183,7 +183,7 @@ def list_actions(
     """Every action with the position of the validation that it rests on."""
 
     async def work(session: Session) -> None:
-        wanted = value_of(pb.ActionStatus, status, what="status") if status else None
+        wanted = value_or_none(pb.ActionStatus, status, what="status")
         request = read.ListActionsRequest(tenant_ids=tenants, case_id=case_id or None, status=wanted)
         found = await every(session, request, read.ListActionsResponse)
         if as_json:
@@ -199,9 +199,7 @@ def verify(
     tenant_id: TenantOption,
     action_id: str = Action,
     observation: str = typer.Option(..., "--observation", help="What was seen. Sealed."),
-    path: str = typer.Option(
-        "console", "--path", help="By which other way it was seen: telemetry, console, person_on_site."
-    ),
+    path: str = typer.Option("console", "--path", help="How it was seen: telemetry, console, …"),
     effective: bool = typer.Option(True, "--effective/--not-effective", help="Whether it showed the effect."),
     tlp: str = typer.Option("amber", "--tlp"),
     who: As = "",

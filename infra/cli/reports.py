@@ -67,7 +67,7 @@ def _set_period(request: write.PublishReportRequest, month: str, start: str, end
 
 
 @app.command("list")
-def list_reports(tenants: TenantsOption = [], as_json: Json = False, who: As = "", server: Server = "") -> None:
+def list_reports(tenants: TenantsOption = None, as_json: Json = False, who: As = "", server: Server = "") -> None:
     """Published reports, the latest first."""
 
     async def work(session: Session) -> None:

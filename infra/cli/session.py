@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc
-from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from contracts.ids import PROVIDER
@@ -35,7 +34,7 @@ class Positions(dict[str, int]):
 
 
 class Session:
-    """One caller. `addresses` are those of the services by name; callers that share `positions` see each other's writes."""
+    """One caller. `addresses` are the services' by name; callers that share `positions` see each other's writes."""
 
     def __init__(
         self, addresses: Mapping[str, str], authorization: Authorization | None, positions: Positions | None = None
@@ -66,15 +65,17 @@ class Session:
             _path(method), request_serializer=type(request).SerializeToString, response_deserializer=answer.FromString
         )
         pause = FIRST_PAUSE_SECONDS
-        for repeat in range(MAX_REPEATS + 1):
+        for _ in range(MAX_REPEATS):
             try:
-                response: R = await client.call(call, request, deadline=deadline)
-                break
+                return self._noted(ledger, await client.call(call, request, deadline=deadline))
             except RemoteError as error:
-                if error.code is not grpc.StatusCode.UNAVAILABLE or repeat == MAX_REPEATS:
+                if error.code is not grpc.StatusCode.UNAVAILABLE:
                     raise
             await asyncio.sleep(pause)
             pause *= 2
+        return self._noted(ledger, await client.call(call, request, deadline=deadline))
+
+    def _noted(self, ledger: str, response: R) -> R:
         if ledger and "position" in response.DESCRIPTOR.fields_by_name:
             self.positions.heard(ledger, getattr(response, "position"))  # noqa: B009  # The type is only known to be a message.
         return response
@@ -100,12 +101,15 @@ class Session:
         fields = request.DESCRIPTOR.fields_by_name
         if "request_id" in fields and not request.request_id:
             request.request_id = str(uuid.uuid4())
-        if "min_position" in fields and not request.HasField("min_position") and ledger in self.positions:
-            if "at_position" not in fields or not request.HasField("at_position"):
-                request.min_position = self.positions[ledger]
+        of_the_past = "at_position" in fields and request.HasField("at_position")
+        if "min_position" in fields and not of_the_past and not request.HasField("min_position"):
+            heard = self.positions.get(ledger, -1)
+            if heard >= 0:
+                request.min_position = heard
 
 
-def _method(request: Message, answer: type[Message]) -> MethodDescriptor:
+def _method(request: Message, answer: type[Message]) -> Any:
+    """The descriptor of the RPC, of whichever implementation of protobuf is in use."""
     name = request.DESCRIPTOR.full_name
     for service in request.DESCRIPTOR.file.services_by_name.values():
         for method in service.methods:
@@ -116,16 +120,16 @@ def _method(request: Message, answer: type[Message]) -> MethodDescriptor:
     raise TypeError(f"no RPC takes {name}")
 
 
-def _path(method: MethodDescriptor) -> str:
+def _path(method: Any) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
-def _service(method: MethodDescriptor) -> str:
+def _service(method: Any) -> str:
     """`cases` for `tenet.cases.v1.CasesReadService`."""
-    return method.containing_service.full_name.split(".")[1]
+    return str(method.containing_service.full_name.split(".")[1])
 
 
-def _ledger_of(method: MethodDescriptor, request: Any) -> str:
+def _ledger_of(method: Any, request: Any) -> str:
     """The tenant in whose ledger the positions of this call are; empty where there are several."""
     fields = request.DESCRIPTOR.fields_by_name
     if _service(method) in PROVIDER_SERVICES or ("tenant_id" not in fields and "tenant_ids" not in fields):

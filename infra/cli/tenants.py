@@ -13,9 +13,7 @@ from infra.cli.session import Session
 from infra.cli.words import sealed, time_of, word
 
 app = typer.Typer(no_args_is_help=True, help="Customers: take on, activate, suspend, let go.")
-Identifier = typer.Argument(
-    metavar="TENANT", help="The customer's identifier, for ever: small letters, digits, hyphens."
-)
+Identifier = typer.Argument(metavar="TENANT", help="Its identifier, for ever: letters, digits, hyphens.")
 
 
 @app.command()
@@ -101,9 +99,7 @@ def leave(
     async def work(session: Session) -> None:
         request = admin.StartLeavingRequest(tenant_id=tenant(tenant_id), reason=reason)
         await session.ask(request, admin.StartLeavingResponse)
-        say(
-            f"Tenant {tenant_id} is leaving. ./tenet tenant close {tenant_id} exports its ledger and destroys its keys."
-        )
+        say(f"Tenant {tenant_id} is leaving. Next: ./tenet tenant close {tenant_id}")
 
     call(work, who, server)
 
@@ -117,9 +113,7 @@ def close(
 ) -> None:
     """Export a leaving tenant's ledger, destroy its keys and objects, and close it."""
     if not yes:
-        typer.confirm(
-            f"This destroys the keys of {tenant_id}; nothing sealed can be read afterwards. Go on?", abort=True
-        )
+        typer.confirm(f"The keys of {tenant_id} are destroyed; nothing sealed can be read any more. Go on?", abort=True)
 
     async def work(session: Session) -> None:
         request = admin.CloseTenantRequest(tenant_id=tenant(tenant_id))

@@ -41,6 +41,11 @@ def value_of(enum: Any, text: str, *, what: str) -> Any:
     raise UsageProblem(f"{text!r} is no {what}.", hint=f"it is one of {known}.")
 
 
+def value_or_none(enum: Any, text: str, *, what: str) -> Any:
+    """The same, and None for an empty text. Raises UsageProblem."""
+    return value_of(enum, text, what=what) if text else None
+
+
 def words(enum: Any) -> list[str]:
     return [word(enum, value) for value in enum.values() if value]
 
@@ -50,7 +55,7 @@ def _prefix(enum: Any) -> str:
     return str(enum.Name(0)).removesuffix("UNSPECIFIED")
 
 
-def label(text: str) -> "common.Label":
+def label(text: str) -> "common.Label.ValueType":
     """Raises UsageProblem."""
     found = LABELS.get(text.lower().removeprefix("tlp:").replace("_", "+"))
     if found is None:
@@ -72,9 +77,7 @@ def moment(text: str) -> Timestamp:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise UsageProblem(
-            f"{text!r} is no time.", hint="write 2026-12-01T08:00:00+01:00, or a span such as 4h or 30d."
-        )
+        raise UsageProblem(f"{text!r} is no time.", hint="write 2026-12-01T08:00:00+01:00, or a span such as 4h.")
     return timestamp(found)
 
 

@@ -19,4 +19,4 @@ STOP_GRACE_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 1.0
 """What callers are told to wait after `UNAVAILABLE` and `RESOURCE_EXHAUSTED`."""
 MAX_RECONNECT_PAUSE_SECONDS = 2.0
-"""Longest pause of a client between two attempts to connect; gRPC's own is two minutes, which outlasts most restarts."""
+"""Longest pause of a client between two attempts to connect; gRPC's own is two minutes, longer than most restarts."""

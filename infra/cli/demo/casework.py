@@ -54,7 +54,7 @@ async def validate(
     stage: Stage,
     tenant_id: str,
     detection_id: str,
-    verdict: "common.Verdict",
+    verdict: "common.Verdict.ValueType",
     rationale: str,
     *,
     duplicate_of: str | None = None,
@@ -121,7 +121,7 @@ class Casework:
 
         return await self.stage.until("the plan", look)
 
-    async def step(self, step_id: str, *statuses: "pb.StepStatus") -> pb.Step:
+    async def step(self, step_id: str, *statuses: "pb.StepStatus.ValueType") -> pb.Step:
         """The step, once it is in one of these states."""
 
         async def look() -> pb.Step | None:

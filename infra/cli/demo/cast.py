@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from tenet.assets.v1 import assets_pb2 as assets
 from tenet.common.v1 import common_pb2 as common
 
-PROVIDER_PEOPLE: Mapping[str, tuple[str, tuple[common.Role, ...]]] = {
-    "ana": ("Ana, analyst", (common.ROLE_ANALYST,)),
-    "lena": ("Lena, lead of the shift", (common.ROLE_LEAD,)),
-    "audrey": ("Audrey, auditor", (common.ROLE_AUDITOR,)),
-    "bill": ("Bill, billing", (common.ROLE_BILLING,)),
+PROVIDER_PEOPLE: "Mapping[str, tuple[str, common.Role.ValueType]]" = {
+    "ana": ("Ana, analyst", common.ROLE_ANALYST),
+    "lena": ("Lena, lead of the shift", common.ROLE_LEAD),
+    "audrey": ("Audrey, auditor", common.ROLE_AUDITOR),
+    "bill": ("Bill, billing", common.ROLE_BILLING),
 }
-"""Their roles hold for every customer."""
+"""Their role holds for the provider and for every customer."""
 APPROVER, VIEWER = common.ROLE_CUSTOMER_APPROVER, common.ROLE_CUSTOMER_VIEWER
 
 
@@ -22,7 +22,7 @@ class Person:
 
     name: str
     title: str
-    role: "common.Role"
+    role: "common.Role.ValueType"
     contact: str = ""
 
 
@@ -31,8 +31,8 @@ class Thing:
     """Something of value. `external` is how the customer's own systems, and so its connectors, call it."""
 
     name: str
-    kind: "assets.AssetKind"
-    asset_class: "assets.AssetClass"
+    kind: "assets.AssetKind.ValueType"
+    asset_class: "assets.AssetClass.ValueType"
     value: int
     group: str
     external: str

@@ -1,4 +1,4 @@
-"""The clinic: ransomware. Every affected device is taken off the network within a minute, by a signature given before."""
+"""The clinic: ransomware. Every affected device is off the network within a minute, by a signature given before."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +10,8 @@ from tenet.detections.v1 import detections_pb2 as detections
 
 from infra.actuator.credentials import Credentials
 from infra.actuator.state import Behaviour
-from infra.cli.demo.cast import CLINIC
 from infra.cli.demo.casework import Casework, Notice, claim, queue, validate
+from infra.cli.demo.cast import CLINIC
 from infra.cli.demo.stage import Stage, StoryBroken
 from infra.cli.demo.telemetry import file_made, process, send, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish, sign_beforehand

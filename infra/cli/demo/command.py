@@ -115,7 +115,7 @@ async def _examples(
     terminal.out.print()
     happened(terminal, [await figures(stage, customer.tenant_id) for customer in CUSTOMERS])
     published = await publish_all(stage, CUSTOMERS, settings.state / "reports")
-    commands = await suggestions(stage, played.cases[CLINIC.tenant_id][0], published, CLINIC)
+    commands = await suggestions(played.cases[CLINIC.tenant_id][0], published, CLINIC)
     return published, commands
 
 
@@ -130,7 +130,7 @@ async def _recorded(
     published = await publish_all(stage, [recorded.RECORDED], settings.state / "reports")
     if not worked:
         return published, {}
-    return published, await suggestions(stage, worked[0], published, recorded.RECORDED)
+    return published, await suggestions(worked[0], published, recorded.RECORDED)
 
 
 def happened(terminal: Terminal, rows: Iterable[Figures]) -> None:

@@ -15,8 +15,8 @@ from tenet.reporting.v1 import reporting_pb2 as reporting
 from tenet.reporting.v1 import reporting_read_pb2 as reporting_read
 from tenet.reporting.v1 import reporting_write_pb2 as reporting_write
 
-from infra.cli.demo.cast import Customer
 from infra.cli.demo.casework import ANALYST, Casework
+from infra.cli.demo.cast import Customer
 from infra.cli.demo.stage import Stage, all_at_once
 from infra.cli.paging import every
 
@@ -110,9 +110,7 @@ async def _publish(stage: Stage, customer: Customer, directory: Path) -> Publish
     return Published(customer.tenant_id, published.report_id, page, values)
 
 
-async def suggestions(
-    stage: Stage, case: Casework, published: Iterable[Published], customer: Customer
-) -> dict[str, list[list[str]]]:
+async def suggestions(case: Casework, published: Iterable[Published], customer: Customer) -> dict[str, list[list[str]]]:
     """Commands that work on the reopened demonstration, for each kind of person; without the program's name."""
     tenant_id, person = customer.tenant_id, customer.approvers()[0]
     report = next(each for each in published if each.tenant_id == tenant_id)

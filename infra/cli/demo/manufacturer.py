@@ -7,8 +7,8 @@ from tenet.assets.v1 import assets_write_pb2 as assets
 from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
-from infra.cli.demo.cast import MANUFACTURER
 from infra.cli.demo.casework import Casework, observed_at
+from infra.cli.demo.cast import MANUFACTURER
 from infra.cli.demo.stage import Stage, all_at_once
 from infra.cli.demo.telemetry import process, send, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish

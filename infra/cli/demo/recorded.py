@@ -8,8 +8,8 @@ from tenet.detections.v1 import detections_pb2 as detections
 
 from infra.cli.batches import MAX_BATCH_BYTES, Format, batches_of, format_of
 from infra.cli.demo import world
-from infra.cli.demo.cast import APPROVER, Customer, Person
 from infra.cli.demo.casework import Casework, claim, queue, validate
+from infra.cli.demo.cast import APPROVER, Customer, Person
 from infra.cli.demo.stage import Stage
 from infra.cli.demo.world import deploy_own_rules, take_on
 from infra.cli.ingesting import Totals, send_batches
@@ -72,10 +72,7 @@ async def _worked(stage: Stage) -> list[Casework]:
     )
     for item in items[:SHOWN]:
         stage.audience.shown(f"  {item.priority:2d}  {sealed(item.headline)}  ×{item.count}")
-    worked = []
-    for item in items[:VALIDATED]:
-        worked.append(await _judged(stage, item))
-    return worked
+    return [await _judged(stage, item) for item in items[:VALIDATED]]
 
 
 async def _judged(stage: Stage, item: detections.TriageItem) -> Casework:
@@ -87,6 +84,6 @@ async def _judged(stage: Stage, item: detections.TriageItem) -> Casework:
     plan = await case.decide()
     stage.audience.line(
         "ana",
-        f"validates “{item.rule_title}” for the play (no person judged it); its case has a plan of {len(plan.steps)} steps",
+        f"validates “{item.rule_title}” for the play (no person judged it); its plan has {len(plan.steps)} steps",
     )
     return case

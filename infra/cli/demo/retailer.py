@@ -11,8 +11,8 @@ from tenet.cases.v1 import cases_pb2 as pb
 from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
-from infra.cli.demo.cast import RETAILER
 from infra.cli.demo.casework import Casework, Notice, observed_at
+from infra.cli.demo.cast import RETAILER
 from infra.cli.demo.stage import Stage
 from infra.cli.demo.telemetry import process, send, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish

@@ -63,8 +63,7 @@ async def _provider_people(stage: Stage, customers: tuple[Customer, ...]) -> Non
     await all_at_once([register(stage, name, title, "provider") for name, (title, _) in PROVIDER_PEOPLE.items()])
     wanted = [
         (name, role, tenant_id)
-        for name, (_, roles) in PROVIDER_PEOPLE.items()
-        for role in roles
+        for name, (_, role) in PROVIDER_PEOPLE.items()
         for tenant_id in ("provider", *(customer.tenant_id for customer in customers))
     ]
     await all_at_once([grant(stage, *each) for each in wanted])
@@ -75,7 +74,7 @@ async def register(
     name: str,
     title: str,
     home: str,
-    kind: tenancy.PrincipalKind = tenancy.PRINCIPAL_KIND_PERSON,
+    kind: "tenancy.PrincipalKind.ValueType" = tenancy.PRINCIPAL_KIND_PERSON,
 ) -> None:
     request = admin.RegisterPrincipalRequest(
         kind=kind, home_tenant_id=home, display_name=title, issuer=issuer_url(stage), subject=name
@@ -84,7 +83,7 @@ async def register(
     stage.principals[name] = answer.principal_id
 
 
-async def grant(stage: Stage, name: str, role: common.Role, tenant_id: str) -> None:
+async def grant(stage: Stage, name: str, role: "common.Role.ValueType", tenant_id: str) -> None:
     request = admin.GrantRoleRequest(tenant_id=tenant_id, principal_id=stage.principals[name], role=role)
     await stage.ask(ADMINISTRATOR, request, admin.GrantRoleResponse)
 

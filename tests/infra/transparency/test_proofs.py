@@ -145,18 +145,18 @@ def test_what_no_checkpoint_covers_is_not_proven(log_of_1000: LogDirectory) -> N
         proofs.range(5, 5)
 
 
-@pytest.mark.parametrize("tile", [Tile(0, 1), Tile(0, 3, 232), Tile(1, 0, 3)])
-def test_damaged_tiles_yield_no_proof(tmp_path: Path, tile: Tile) -> None:
+@pytest.mark.parametrize(("tile", "position"), [(Tile(0, 1), 300), (Tile(0, 3, 232), 0), (Tile(1, 0, 3), 0)])
+def test_damaged_tiles_yield_no_proof(tmp_path: Path, tile: Tile, position: int) -> None:
     directory = a_log(tmp_path, 1_000)
     path = directory.path / tile.path
     data = bytearray(path.read_bytes())
     data[40] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(LogCorrupt):
-        Proofs.newest(directory).inclusion(0)
+        Proofs.newest(directory).inclusion(position)
     path.write_bytes(bytes(data[:-1]))
     with pytest.raises(LogCorrupt):
-        Proofs.newest(directory).inclusion(0)
+        Proofs.newest(directory).inclusion(position)
 
 
 def test_a_proof_file_carries_what_verifies_an_entry_offline(log_of_1000: LogDirectory) -> None:
