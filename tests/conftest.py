@@ -10,6 +10,15 @@ import pytest
 from infra.runtime.postgres import EmbeddedPostgres
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here, because pytest takes options only from what it loads before it looks for tests."""
+    parser.addoption(
+        "--vectors",
+        metavar="DIR",
+        help="JSON files of transparency-dev/merkle (testdata) for tests/infra/transparency to run as well",
+    )
+
+
 @pytest.fixture(scope="session")
 def start_postgres() -> Iterator[Callable[[], EmbeddedPostgres]]:
     """Starts one more PostgreSQL of this test session at each call: empty at first, gone at the end of the session."""

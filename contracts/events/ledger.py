@@ -1,6 +1,18 @@
 """Events about a tenant's ledger as a whole. Cursors and checkpoints are tables: the log does not feed itself."""
 
+from enum import StrEnum
+
 from contracts.events.base import Event, Sealed, event
+
+
+class ErasureBasis(StrEnum):
+    """The legal basis on which a value is destroyed."""
+
+    DATA_SUBJECT_REQUEST = "data_subject_request"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    PURPOSE_FULFILLED = "purpose_fulfilled"
+    UNLAWFUL_PROCESSING = "unlawful_processing"
+    LEGAL_OBLIGATION = "legal_obligation"
 
 
 @event("tenet.ledger.LedgerExported", category="export")
@@ -44,3 +56,79 @@ class LogKeyIntroduced(Event):
     generation: int
     verifier_key: str
     fingerprint: str
+
+
+@event("tenet.ledger.HoldPlaced", category="custody")
+class HoldPlaced(Event):
+    """Nothing of these subjects may be erased until the hold is released; with no subjects named, of nobody at all."""
+
+    hold_id: str
+    subjects: tuple[str, ...]
+    matter: Sealed
+    """The proceedings that the hold serves."""
+
+
+@event("tenet.ledger.HoldReleaseRequested", category="custody")
+class HoldReleaseRequested(Event):
+    """One person wants the hold to end. It stands until another one agrees."""
+
+    hold_id: str
+    reason: Sealed
+
+
+@event("tenet.ledger.HoldReleased", category="custody")
+class HoldReleased(Event):
+    """A second person agreed: the hold has ended."""
+
+    hold_id: str
+    requested_by: str
+
+
+@event("tenet.ledger.ErasureRequested", category="custody")
+class ErasureRequested(Event):
+    """Somebody asks that everything sealed under a subject's key, or one sealed field of it, be destroyed.
+
+    A field is named by the `position` of the entry that sealed it and its `path` there; both are None for the subject.
+    """
+
+    erasure_id: str
+    subject: str
+    position: int | None
+    path: str | None
+    basis: ErasureBasis
+    reason: Sealed
+
+
+@event("tenet.ledger.SubjectErased", category="custody")
+class SubjectErased(Event):
+    """From here on nothing that was sealed under this subject's key can be opened: key and openings are destroyed."""
+
+    erasure_id: str
+    subject: str
+    basis: ErasureBasis
+    requested_by: str
+
+
+@event("tenet.ledger.FieldErased", category="custody")
+class FieldErased(Event):
+    """From here on this field is not opened again: its opening is destroyed, its subject's others stay."""
+
+    erasure_id: str
+    subject: str
+    position: int
+    path: str
+    basis: ErasureBasis
+    requested_by: str
+
+
+@event("tenet.ledger.ErasureCarriedOut", category="custody")
+class ErasureCarriedOut(Event):
+    """Key, openings and copies on the server are gone. Copies that were handed over are out of reach, and listed.
+
+    `fields` were sealed before the erasure, in entries of this ledger. `exports` are those whose range (LedgerExported)
+    holds one of these entries and which were made before: whoever has one may have the value.
+    """
+
+    erasure_id: str
+    fields: int
+    exports: tuple[str, ...]

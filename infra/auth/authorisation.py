@@ -247,6 +247,24 @@ RULES: Mapping[str, Rule] = dict(
                 "RotateLogKey": Rule(Scope.TENANT, NOBODY, frozenset({ADMIN})),
             },
         ),
+        *_service(
+            "ledger.v1.LedgerAuditService",
+            {"ExportBundle": Rule(Scope.TENANT, frozenset({APPROVER, AUDITOR}), frozenset({ADMIN}), EXPORTABLE)},
+        ),
+        *_service(
+            "ledger.v1.LedgerErasureAdminService",
+            dict.fromkeys(
+                ("PlaceHold", "ReleaseHold", "Erase", "ApproveErasure"),
+                Rule(Scope.TENANT, frozenset({APPROVER}), frozenset({ADMIN})),
+            ),
+        ),
+        *_service(
+            "ledger.v1.LedgerErasureReadService",
+            dict.fromkeys(
+                ("GetCustody", "ListRestingPlaces"),
+                Rule(Scope.TENANT, frozenset({APPROVER, AUDITOR}), frozenset({ADMIN})),
+            ),
+        ),
     ]
 )
 """Full name of each RPC to its rule."""

@@ -8,6 +8,7 @@ import typer
 from infra.cli import (
     access,
     assets,
+    audit,
     cases,
     charters,
     conversations,
@@ -20,7 +21,9 @@ from infra.cli import (
     tenants,
 )
 from infra.cli.demo.command import demo
+from infra.cli.replay import replay
 from infra.cli.system import system_commands
+from infra.cli.witness import witness
 
 app = typer.Typer(
     name="tenet",
@@ -60,6 +63,10 @@ app.add_typer(conversations.enquiries, name="enquiry", rich_help_panel=CUSTOMER)
 app.add_typer(reports.app, name="report", rich_help_panel=CUSTOMER)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=PROOF)
 app.command("access-log", rich_help_panel=PROOF)(access.access_log)
+app.command(rich_help_panel=PROOF)(replay)
+app.add_typer(audit.app, name="audit", rich_help_panel=PROOF)
+app.command(rich_help_panel=PROOF)(audit.verify)
+app.command(rich_help_panel=PROOF)(witness)
 
 
 def main() -> None:

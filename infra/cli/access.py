@@ -70,7 +70,7 @@ def list_principals(
             show_json(found)
             return
         show_table(
-            ("principal", "kind", "home", "name", "active"),
+            ("principal!", "kind", "home", "name", "active"),
             [
                 (p.principal_id, word(pb.PrincipalKind, p.kind), p.home_tenant_id, sealed(p.display_name), p.active)
                 for p in found.principals
@@ -166,7 +166,7 @@ def list_grants(
             show_json(found)
             return
         show_table(
-            ("tenant", "role", "principal", "until", "grant"),
+            ("tenant", "role", "principal", "until", "grant!"),
             [
                 (g.tenant_id, word(common.Role, g.role), g.principal_id, time_of(g.expires_at)[:10], g.grant_id)
                 for g in found.grants
@@ -233,7 +233,7 @@ def access_log(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Who asked for what of a tenant; refusals are under the tenant `provider`."""
+    """Who asked the tenancy service for what of a tenant; refusals are under the tenant `provider`."""
 
     async def work(session: Session) -> None:
         request = read.ListAccessLogRequest(tenant_id=tenant(tenant_id), from_number=number, limit=limit)

@@ -69,7 +69,7 @@ def list_assets(
             show_json(found)
             return
         show_table(
-            ("tenant", "name", "kind", "class", "value>", "group", "asset"),
+            ("tenant", "name", "kind", "class", "value>", "group", "asset!"),
             [
                 (
                     a.tenant_id,
@@ -106,7 +106,7 @@ def look_up(
         if as_json:
             show_json(answer)
             return
-        show_table(("asset", "name", "value>"), [(a.asset_id, sealed(a.name), a.value) for a in answer.assets])
+        show_table(("asset!", "name", "value>"), [(a.asset_id, sealed(a.name), a.value) for a in answer.assets])
 
     call(work, who, server)
 
@@ -171,7 +171,7 @@ def list_sensors(
             show_json(found)
             return
         show_table(
-            ("tenant", "type", "every>", "last heard", "", "sensor"),
+            ("tenant", "type", "every>", "last heard", "", "sensor!"),
             [
                 (
                     s.tenant_id,

@@ -19,7 +19,7 @@ from tenet.detections.v1 import detections_pb2 as pb
 from infra.cli.problems import Problem, UsageProblem
 
 MAX_BATCH_BYTES = 1024 * 1024
-"""What one batch holds, unless a single line is longer."""
+"""What one batch holds, unless a line is longer, or equal lines have to stay together."""
 MAX_WHOLE_BYTES = 8 * 1024 * 1024
 """The most that Tenet takes as one batch. A JSON array cannot be cut at line ends and is sent whole."""
 LONGEST_LINE_BYTES = 1024 * 1024 + 4096
@@ -73,6 +73,9 @@ class Batch:
         if len(body) < 2:
             return None
         middle = len(body) // 2
+        seen = {_mark(line) for line in body[:middle]}
+        while middle < len(body) - 1 and _mark(body[middle]) in seen:
+            middle += 1
         first, second = b"".join([*header, *body[:middle]]), b"".join([*header, *body[middle:]])
         return Batch(first, self.path, 0), Batch(second, self.path, self.file_bytes)
 
@@ -151,7 +154,9 @@ def _opened(path: Path, raw: IO[bytes]) -> Iterator[tuple[str, Readable]]:
 
 
 def _cut(name: str, stream: Readable, raw: IO[bytes], path: Path, at_most: int) -> Iterator[Batch]:
+    """Equal records stay in one batch: there Tenet counts them; in another it would take them for sent again."""
     held: list[bytes] = []
+    seen: set[bytes] = set()
     header, size = b"", 0
     first = True
     for line in _lines(stream):
@@ -163,13 +168,21 @@ def _cut(name: str, stream: Readable, raw: IO[bytes], path: Path, at_most: int) 
             if _is_csv_header(line):
                 header = line
                 continue
-        if held and size + len(line) > at_most:
+        full = size + len(line) > at_most and _mark(line) not in seen
+        if held and (full or size + len(line) > MAX_WHOLE_BYTES - len(header)):
             yield Batch(header + b"".join(held), path, raw.tell())
             held, size = [], 0
+            seen.clear()
         held.append(line)
+        seen.add(_mark(line))
         size += len(line)
     if held:
         yield Batch(header + b"".join(held), path, raw.tell())
+
+
+def _mark(line: bytes) -> bytes:
+    """What equal records have in common: the whole line, and for CSV the time, by which such files are sorted."""
+    return line if line.lstrip().startswith(b"{") else line.partition(b",")[0]
 
 
 def _lines(stream: Readable) -> Iterator[bytes]:

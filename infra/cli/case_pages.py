@@ -10,7 +10,8 @@ from infra.cli.output import say, show_pairs, show_table
 from infra.cli.words import sealed, time_of, word
 
 
-def show_case(answer: read.GetCaseResponse) -> None:
+def show_case(answer: read.GetCaseResponse, at: int | None = None) -> None:
+    """`at` is the position that was asked for; None for the present."""
     case = answer.case
     show_pairs(
         [
@@ -25,7 +26,7 @@ def show_case(answer: read.GetCaseResponse) -> None:
             ("root cause", sealed(case.root_cause)),
             ("lessons", sealed(case.lessons)),
             ("recommendation", sealed(case.recommendation)),
-            ("as of", f"position {answer.sight.position}"),
+            ("as known at", f"position {answer.sight.position if at is None else at}"),
         ]
     )
     if case.HasField("plan"):
@@ -36,7 +37,7 @@ def show_case(answer: read.GetCaseResponse) -> None:
         show_actions(answer.actions, title="Actions")
     if answer.notices:
         show_table(
-            ("notice", "channel", "status", "sent", "decision"),
+            ("notice!", "channel", "status", "sent", "decision"),
             [
                 (n.notice_id, n.channel, word(pb.NoticeStatus, n.status), time_of(n.sent.recorded_at), n.decision)
                 for n in answer.notices
@@ -88,13 +89,12 @@ def _waits(step: pb.Step) -> Iterable[str]:
 
 def show_actions(actions: Iterable[pb.Action], *, title: str = "") -> None:
     show_table(
-        ("tenant", "step", "what", "target", "status", "rests on", "action"),
+        ("tenant", "what", "step", "status", "rests on", "action!"),
         [
             (
                 each.tenant_id,
-                f"{each.step_id} #{each.attempt}" + (" (reverse)" if each.reverses_action_id else ""),
-                f"{each.action} {each.argument}".strip(),
-                sealed(each.target),
+                f"{each.action} {each.argument}".strip() + (f" #{each.attempt}" if each.attempt > 1 else ""),
+                "reverse" if each.reverses_action_id else each.step_id,
                 word(pb.ActionStatus, each.status),
                 f"@{each.subject.validation_position}",
                 each.action_id,

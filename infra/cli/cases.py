@@ -34,7 +34,7 @@ def list_cases(
             show_json(found)
             return
         show_table(
-            ("prio", "tenant", "title", "status", "opened", "case"),
+            ("prio", "tenant", "title", "status", "opened", "case!"),
             [
                 (
                     word(pb.Priority, c.priority).upper(),
@@ -68,7 +68,7 @@ def show(
         if as_json:
             show_json(answer)
         else:
-            show_case(answer)
+            show_case(answer, at)
 
     call(work, who, server)
 

@@ -13,7 +13,7 @@ from contracts.ids import is_tenant_id
 from infra.cli.credentials import API_KEY_VARIABLE, TOKEN_VARIABLE, LocalTokens, fixed_api_key, fixed_token
 from infra.cli.problems import Problem, UsageProblem, run
 from infra.cli.session import Session
-from infra.cli.system import read_settings
+from infra.cli.system import read_settings, running_settings
 from infra.grpc.channel import Authorization
 from infra.runtime.programs import ISSUER
 from infra.runtime.settings import SERVICES, Settings
@@ -73,10 +73,8 @@ def find(settings: Settings, server: str = "") -> Reach:
 
     Where nothing runs on it, a demonstration that was reopened by `./tenet up --demo` is taken. Raises Problem.
     """
-    demo = settings.model_copy(update={"state": settings.demo_state})
-    found, status = next(
-        ((each, status) for each in (settings, demo) if (status := read_status(each.run_dir))), (settings, None)
-    )
+    found = running_settings(settings)
+    status = read_status(found.run_dir)
     named = server or os.environ.get(ENDPOINTS_VARIABLE, "")
     addresses = endpoints(named) if named else dict(settings.services) or addresses_of(status)
     if not addresses:

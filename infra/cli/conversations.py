@@ -91,7 +91,7 @@ def list_notices(
             show_json(found)
             return
         show_table(
-            ("tenant", "what", "status", "deadline", "decision", "notice"),
+            ("tenant", "what", "status", "deadline", "decision", "notice!"),
             [
                 (
                     n.tenant_id,
@@ -169,7 +169,7 @@ def list_enquiries(tenants: TenantsOption = None, as_json: Json = False, who: As
             show_json(found)
             return
         show_table(
-            ("tenant", "question", "status", "answer", "enquiry"),
+            ("tenant", "question", "status", "answer", "enquiry!"),
             [
                 (e.tenant_id, sealed(e.question), word(pb.EnquiryStatus, e.status), sealed(e.comment), e.enquiry_id)
                 for e in found.enquiries

@@ -33,7 +33,7 @@ def queue(
             show_json(found)
             return
         show_table(
-            ("prio>", "tenant", "what", "×>", "asset value", "state", "detection"),
+            ("prio>", "tenant", "what", "×>", "asset value", "state", "detection!"),
             [
                 (
                     item.priority,
@@ -123,7 +123,7 @@ def list_detections(
             show_json(found)
             return
         show_table(
-            ("tenant", "sev>", "what", "×>", "verdict", "raised", "detection"),
+            ("tenant", "sev>", "what", "×>", "verdict", "raised", "detection!"),
             [
                 (
                     d.tenant_id,

@@ -75,7 +75,7 @@ def list_findings(
             show_json(found)
             return
         show_table(
-            ("tenant", "sev>", "exposure", "likely>", "exploited", "state", "title", "finding"),
+            ("tenant", "sev>", "exposure", "likely>", "exploited", "state", "title", "finding!"),
             [
                 (
                     f.tenant_id,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 
 import typer
 from tenet.ledger.v1 import ledger_admin_pb2 as admin
@@ -112,9 +113,9 @@ def _show(tenant_id: str, entry: pb.Entry, *, as_json: bool) -> None:
         print(json.dumps(line), flush=True)
         return
     out = console()
-    clock = f"{entry.recorded_at_us // 1_000_000 % 86_400 // 3600:02d}:{entry.recorded_at_us // 60_000_000 % 60:02d}"
+    clock = f"{datetime.fromtimestamp(entry.recorded_at_us / 1_000_000, UTC):%Y-%m-%d %H:%M:%SZ}"
     out.print(
-        f"{tenant_id} {entry.position:>6} {clock} {content['topic'].removeprefix('tenet.')}  {content['stream']}",
+        f"{tenant_id} {entry.position:>6} {clock} {content['type'].removeprefix('tenet.')}  {content['stream']}",
         soft_wrap=True,
     )
 

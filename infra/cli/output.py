@@ -15,6 +15,8 @@ from rich.text import Text
 USUAL_WIDTH = 100
 """Columns where the output is no terminal and nothing says how wide it is."""
 NARROWEST = 40
+ROOMY = 90
+"""From this width on a table has room for an identifier of 36 characters in one piece."""
 
 
 def console() -> Console:
@@ -26,7 +28,9 @@ def console() -> Console:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", empty: str = "") -> None:
-    """`empty` is said when there are no rows. A column whose name ends in `>` is set to the right."""
+    """`empty` is said when there are no rows. A column whose name ends in `>` is set to the right; one that ends in
+    `!` holds identifiers, which are copied and so not folded where the terminal has room for them.
+    """
     out, listed = console(), list(rows)
     if not listed:
         out.print(empty or "Nothing.")
@@ -37,8 +41,13 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, titl
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
-        right = name.endswith(">")
-        table.add_column(name.rstrip(">"), justify="right" if right else "left", overflow="fold")
+        unfolded = name.endswith("!") and console().width >= ROOMY
+        table.add_column(
+            name.rstrip(">!"),
+            justify="right" if name.endswith(">") else "left",
+            overflow="fold",
+            no_wrap=unfolded,
+        )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
     return table

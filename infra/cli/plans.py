@@ -108,7 +108,7 @@ def pending(tenants: TenantsOption = None, as_json: Json = False, who: As = "", 
             show_json(found)
             return
         show_table(
-            ("prio", "tenant", "steps", "given>", "case"),
+            ("prio", "tenant", "steps", "given>", "case!"),
             [
                 (
                     word(pb.Priority, each.priority).upper(),

@@ -76,7 +76,7 @@ def list_reports(tenants: TenantsOption = None, as_json: Json = False, who: As =
             show_json(found)
             return
         show_table(
-            ("tenant", "title", "as of>", "audience", "standing", "report"),
+            ("tenant", "title", "as of>", "audience", "standing", "report!"),
             [
                 (
                     r.tenant_id,

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import psycopg
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from contracts.errors import TenetError
 from infra.cli.demo.storage import demo_settings
+from infra.cli.output import say, show_table
 from infra.cli.problems import Problem
 from infra.runtime import supervisor
 from infra.runtime.postgres_binaries import PostgresUnavailable
@@ -57,7 +57,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print the status as JSON.")] = False,
 ) -> None:
     """Show what runs. Exit code 0: all of it; 3: nothing; 4: not all."""
-    settings = read_settings()
+    settings = running_settings(read_settings())
     found = read_status(settings.run_dir)
     if found is None:
         typer.echo(f"Nothing runs on {settings.state}. Start it with ./tenet up.")
@@ -65,13 +65,13 @@ def status(
     if json:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        Console().print(_table(found))
+        _show(found)
     raise typer.Exit(0 if found.state == "ready" else EXIT_DEGRADED)
 
 
 def down() -> None:
     """Stop the running system and wait until it is gone."""
-    settings = read_settings()
+    settings = running_settings(read_settings())
     stopped = _run(supervisor.down(settings))
     typer.echo("Stopped." if stopped else f"Nothing runs on {settings.state}.")
 
@@ -85,6 +85,12 @@ def test(context: typer.Context) -> None:
     """Run the test suite; further arguments go to pytest."""
     os.chdir(CHECKOUT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *context.args])
+
+
+def running_settings(settings: Settings) -> Settings:
+    """These settings, or the demonstration's where that runs and nothing else does."""
+    demo = demo_settings(settings)
+    return demo if read_status(settings.run_dir) is None and read_status(demo.run_dir) is not None else settings
 
 
 def read_settings() -> Settings:
@@ -123,19 +129,19 @@ def starting() -> Iterator[None]:
 _say: Callable[[str], None] = typer.echo
 
 
-def _table(found: SystemStatus) -> Table:
-    table = Table(title=f"Tenet is {found.state}; process {found.supervisor_pid}, state in {found.state_dir}")
-    for heading in ("process", "state", "pid", "address", "metrics", "restarts", "since", "note"):
-        table.add_column(heading, overflow="fold")
-    for each in found.processes:
-        table.add_row(
+def _show(found: SystemStatus) -> None:
+    say(f"Tenet is {found.state}; process {found.supervisor_pid}, state in {found.state_dir}")
+    rows = [
+        (
             each.name,
-            f"[{_STYLE.get(each.state, 'red')}]{each.state}[/]",
-            str(each.pid or ""),
+            Text(each.state, _STYLE.get(each.state, "red")),
+            each.pid,
             each.address,
-            each.metrics_address,
-            str(each.restarts),
-            f"{each.since:%Y-%m-%d %H:%M:%S}Z",
+            each.metrics_address.rpartition(":")[2],
+            each.restarts,
+            f"{each.since:%H:%M:%S}Z",
             each.message,
         )
-    return table
+        for each in found.processes
+    ]
+    show_table(("process", "state", "pid>", "address", "metrics>", "restarts>", "since", "note"), rows)

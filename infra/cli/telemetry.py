@@ -109,7 +109,7 @@ def list_packs(as_json: Json = False, who: As = "", server: Server = "") -> None
             show_json(plain(found))
             return
         show_table(
-            ("name", "rules>", "fail>", "deployed", "imported", "pack"),
+            ("name", "rules>", "fail>", "deployed", "imported", "pack!"),
             [
                 (p.name, p.rules, p.failed_total, time_of(p.deployed_at) or "no", time_of(p.imported_at), p.pack_id)
                 for p in found.rule_packs

@@ -16,11 +16,6 @@ DEFAULT_PORT = 7490
 EXIT_MISCONFIGURED = 78
 
 
-def witness_command(app: typer.Typer) -> None:
-    """Adds the command to the application."""
-    app.command()(witness)
-
-
 def witness(
     state: Annotated[Path, typer.Option(help="Directory for the witness's key and what it has cosigned.")],
     name: Annotated[str, typer.Option(help="The witness's own name, such as witness.clinic.example.")],

@@ -22,7 +22,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7236270183449625
 """Shared with `create_tenant_v1`, so that no tenant is created while its layout changes."""
 
-SUPPORTED_SCHEMAS = range(10, 11)
+SUPPORTED_SCHEMAS = range(11, 12)
 """The schema versions that this program can work with; the version is the number of the last shared migration."""
 
 

@@ -16,7 +16,7 @@ from infra.event_store.limits import MAX_CACHED_QUERIES, MAX_OPENED_AT_ONCE
 from infra.event_store.placements import Placements
 from infra.event_store.reads import begin_reading, end_reading
 from infra.event_store.sealing import unseal
-from infra.keys import KeyStore
+from infra.keys import KeyStore, field_mark
 
 
 class Erased(Enum):
@@ -58,17 +58,34 @@ class Openings:
                 rows = await cursor.fetchall()
         except psycopg.OperationalError as error:
             raise StoreUnavailable("The ledger's database does not answer.") from error
-        return [Opening(*row) for row in rows]
+        found = [Opening(*row) for row in rows]
+        erased = {subject: await self._keys.erased_fields(tenant_id, subject) for subject in {o.subject for o in found}}
+        # After a restore an erased field's opening may lie there again; the key store remembers that it must not.
+        return [each for each in found if field_mark(each.event_id, each.path) not in erased[each.subject]]
+
+    async def count(self, tenant_id: TenantId, subject: str) -> int:
+        """How many openings of the subject there are."""
+        return await self._function(
+            tenant_id, _count_query((await self._placements.find(tenant_id)).schema), (subject,)
+        )
 
     async def erase(self, tenant_id: TenantId, subject: str) -> int:
         """Destroys the subject's key and deletes its openings; how many there were. The entries' proofs stay valid."""
-        placement = await self._placements.find(tenant_id)
         await self._keys.destroy_subject(tenant_id, subject)
+        return await self._function(tenant_id, b"SELECT tenet_meta.erase_openings_v1(%s)", (subject,))
+
+    async def erase_field(self, tenant_id: TenantId, subject: str, event_id: str, path: str) -> int:
+        """Deletes one opening, once the key store has marked it as erased; how many there were, 0 or 1."""
+        await self._keys.erase_field(tenant_id, subject, event_id, path)
+        return await self._function(tenant_id, b"SELECT tenet_meta.erase_opening_v1(%s, %s)", (event_id, path))
+
+    async def _function(self, tenant_id: TenantId, query: bytes, parameters: tuple[str, ...]) -> int:
+        """The one number that a query under the tenant's role answers."""
+        placement = await self._placements.find(tenant_id)
         try:
             async with self._pools.connection(placement.cell) as connection, connection.transaction():
                 await connection.execute("SELECT set_config('role', %s, true)", (placement.role,))
-                cursor = await connection.execute("SELECT tenet_meta.erase_openings_v1(%s)", (subject,))
-                row = await cursor.fetchone()
+                row = await (await connection.execute(query, parameters)).fetchone()
         except psycopg.OperationalError as error:
             raise StoreUnavailable("The ledger's database does not answer.") from error
         return int(row[0]) if row is not None else 0
@@ -90,3 +107,8 @@ def _openings_query(schema: str) -> bytes:
         " JOIN unnest(%s::text[], %s::text[]) AS q(event_id, path) ON o.event_id = q.event_id AND o.path = q.path"
     )
     return query.format(Identifier(schema)).as_bytes(None)
+
+
+@lru_cache(maxsize=MAX_CACHED_QUERIES)
+def _count_query(schema: str) -> bytes:
+    return SQL("SELECT count(*) FROM {}.openings WHERE subject = %s").format(Identifier(schema)).as_bytes(None)

@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 import structlog
-from psycopg.sql import SQL, Composed, Placeholder
 
 from contracts.errors import ClockRefused, Kind, LedgerReadOnly, StoreUnavailable, TenantUnknown, TenetError
 from contracts.ids import StreamName, TenantId
@@ -38,7 +37,8 @@ log = structlog.get_logger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_APPEND = SQL("SELECT * FROM tenet_meta.append_as_v1({})").format(SQL(", ").join([Placeholder()] * 20))
+_APPEND = b"SELECT * FROM tenet_meta.append_as_v1(" + b", ".join([b"%s"] * 20) + b")"
+"""As bytes: a composed statement would be put together anew at each append."""
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "25006")
 """SQLSTATE classes of a server that is going down, out of room or unreachable; 25006: a server that is read-only."""
 _PLACED_OTHERWISE = ("TN003", "42501")
@@ -154,7 +154,7 @@ async def append_on(
     return verdicts_of(row, commands)
 
 
-def append_statement(role: str, now_us: int, commands: Sequence[PreparedCommand]) -> tuple[Composed, list[Any]]:
+def append_statement(role: str, now_us: int, commands: Sequence[PreparedCommand]) -> tuple[bytes, list[Any]]:
     """The statement that appends a group, for a connection that `register_arrays` was called on."""
     return _APPEND, [role, *_parameters(now_us, commands)]
 

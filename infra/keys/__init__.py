@@ -7,7 +7,7 @@ a backup undoes an erasure.
 
 from infra.keys.errors import KeyCorrupt, KeyMissing, KeysInsecure, KeyStoreUnavailable, TenantKeysDestroyed
 from infra.keys.local import LocalKeyStore
-from infra.keys.port import KeyStore, SubjectKey
+from infra.keys.port import KeyStore, SubjectKey, field_mark
 
 __all__ = [
     "KeyCorrupt",
@@ -18,4 +18,5 @@ __all__ = [
     "LocalKeyStore",
     "SubjectKey",
     "TenantKeysDestroyed",
+    "field_mark",
 ]

@@ -11,7 +11,7 @@ from contracts.ids import TenantId
 from infra.keys import files
 from infra.keys.cache import ExpiringCache
 from infra.keys.errors import KeysInsecure, KeyStoreUnavailable
-from infra.keys.port import SubjectKey
+from infra.keys.port import SubjectKey, field_mark
 from infra.keys.vault import Vault
 
 KEY_CACHE_ENTRIES = 50_000
@@ -29,6 +29,9 @@ class LocalKeyStore:
     def __init__(self, vault: Vault, *, cache_seconds: float = KEY_CACHE_SECONDS) -> None:
         self._vault = vault
         self._subjects: ExpiringCache[tuple[TenantId, str], SubjectKey] = ExpiringCache(
+            KEY_CACHE_ENTRIES, cache_seconds
+        )
+        self._erased: ExpiringCache[tuple[TenantId, str], frozenset[str]] = ExpiringCache(
             KEY_CACHE_ENTRIES, cache_seconds
         )
         self._purposes: ExpiringCache[tuple[TenantId, str], bytes] = ExpiringCache(KEY_CACHE_ENTRIES, cache_seconds)
@@ -87,6 +90,22 @@ class LocalKeyStore:
             return await _in_thread(lambda: self._vault.destroy_subject(tenant_id, subject))
         finally:
             self._subjects.forget(lambda key: key == (tenant_id, subject))
+
+    async def erase_field(self, tenant_id: TenantId, subject: str, event_id: str, path: str) -> None:
+        mark = field_mark(event_id, path)
+        try:
+            await _in_thread(lambda: self._vault.erase_field(tenant_id, subject, mark))
+        finally:
+            self._erased.forget(lambda key: key == (tenant_id, subject))
+
+    async def erased_fields(self, tenant_id: TenantId, subject: str) -> frozenset[str]:
+        held = self._erased.get((tenant_id, subject))
+        if held is not None:
+            return held
+        epoch = self._erased.epoch
+        marks = await _in_thread(lambda: self._vault.erased_fields(tenant_id, subject))
+        self._erased.put((tenant_id, subject), marks, epoch)
+        return marks
 
     async def destroy_tenant(self, tenant_id: TenantId) -> None:
         try:

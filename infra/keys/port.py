@@ -1,5 +1,6 @@
 """What the program asks of a key store, whatever keeps the keys."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,11 @@ class SubjectKey(NamedTuple):
 
     key_id: str
     key: bytes
+
+
+def field_mark(event_id: str, path: str) -> str:
+    """How an erased field is remembered: SHA-256 of its place, in hexadecimal."""
+    return hashlib.sha256(f"{event_id}\x00{path}".encode()).hexdigest()
 
 
 class KeyStore(Protocol):
@@ -43,6 +49,16 @@ class KeyStore(Protocol):
 
         In this process the key is gone at once; others forget it within `KEY_CACHE_SECONDS`.
         """
+
+    async def erase_field(self, tenant_id: TenantId, subject: str, event_id: str, path: str) -> None:
+        """Marks one sealed field as erased for ever, durable. Repeating it is harmless.
+
+        The subject's key stays, for its other fields. The mark is kept here, apart from every ledger, so that a ledger
+        restored from a backup does not bring the field back.
+        """
+
+    async def erased_fields(self, tenant_id: TenantId, subject: str) -> frozenset[str]:
+        """The subject's erased fields, each as `field_mark(event_id, path)`; other processes know within seconds."""
 
     async def destroy_tenant(self, tenant_id: TenantId) -> None:
         """Destroys all keys of the tenant, for ever: no key is made for this tenant again. Repeating it is harmless."""

@@ -4,6 +4,7 @@
     tenants/<tenant>/destroyed                      present once the tenant's keys were destroyed
     tenants/<tenant>/subjects/<aa>/<hash>.key       key id, newline, the subject's key wrapped under the tenant's
     tenants/<tenant>/subjects/<aa>/<hash>.<key id>.erased     present once that key was destroyed
+    tenants/<tenant>/subjects/<aa>/<hash>.fields              marks of the subject's fields that were erased, one a line
 
 `<hash>` is the SHA-256 of the subject's identifier and `<aa>` its first two digits, so a directory stays small up to
 some millions of subjects.
@@ -76,6 +77,18 @@ class Vault:
         key_id = _key_id(stored)
         self._erase(tenant_id, path, key_id)
         return key_id
+
+    def erase_field(self, tenant_id: TenantId, subject: str, mark: str) -> None:
+        path = self._fields_path(tenant_id, subject)
+        files.make_directory(path.parent)
+        with files.locked(self._directory(tenant_id) / "erasing", exclusive=True):
+            marks = self.erased_fields(tenant_id, subject)
+            if mark not in marks:
+                files.replace(path, "".join(f"{each}\n" for each in sorted(marks | {mark})).encode())
+
+    def erased_fields(self, tenant_id: TenantId, subject: str) -> frozenset[str]:
+        stored = files.read(self._fields_path(tenant_id, subject))
+        return frozenset((stored or b"").decode("ascii", "replace").split())
 
     def destroy_tenant(self, tenant_id: TenantId) -> None:
         directory = self._directory(tenant_id)
@@ -154,6 +167,9 @@ class Vault:
         if not is_tenant_id(tenant_id):
             raise InvalidArgument("A tenant's identifier is not well formed.")
         return self._tenants / tenant_id
+
+    def _fields_path(self, tenant_id: TenantId, subject: str) -> Path:
+        return self._subject_path(tenant_id, subject).with_suffix(".fields")
 
     def _subject_path(self, tenant_id: TenantId, subject: str) -> Path:
         name = hashlib.sha256(subject.encode()).hexdigest()

@@ -132,11 +132,14 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, p
     """Raises ProofInvalid unless the tree of `size` leaves extends that of `old_size` (RFC 9162, 2.1.4.2)."""
     if not 0 <= old_size <= size:
         raise ProofInvalid(f"A tree of {size} leaves cannot extend one of {old_size}.")
-    _check_hashes([old_root, root, *proof])
-    if old_size in (0, size):
-        expected = EMPTY_ROOT if old_size == 0 else root
-        if proof or old_root != expected:
+    if old_size == size:
+        if proof or old_root != root:
             raise ProofInvalid("The two roots do not agree.")
+        return
+    _check_hashes([old_root, root, *proof])
+    if old_size == 0:
+        if proof or old_root != EMPTY_ROOT:
+            raise ProofInvalid("Every tree extends the empty one, which has one root and needs no proof.")
         return
     hashes = list(proof) if old_size & (old_size - 1) else [old_root, *proof]
     if not hashes:

@@ -22,6 +22,7 @@ from rfc3161_client import (
 )
 
 from contracts.errors import DataLoss, Unavailable
+from infra.transparency.witness_client import read_body
 
 STAMP_SECONDS = 10.0
 MAX_STAMP_BYTES = 65_536
@@ -53,7 +54,7 @@ class TimestampAuthority:
                 async with self._session.post(
                     self._url, data=request.as_bytes(), headers={"Content-Type": "application/timestamp-query"}
                 ) as answer:
-                    stamp = await answer.content.read(MAX_STAMP_BYTES)
+                    stamp = await read_body(answer, MAX_STAMP_BYTES)
                     status = answer.status
         except (TimeoutError, aiohttp.ClientError) as error:
             raise TimestampUnavailable("The time-stamping authority does not answer.") from error

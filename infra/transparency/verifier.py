@@ -252,16 +252,17 @@ class Bag:
         self.sizes: dict[str, int] = {}
         waiting = [str(root)]
         while waiting:
-            for found in os.scandir(waiting.pop()):
-                status = found.stat(follow_symlinks=False)
-                if stat.S_ISDIR(status.st_mode):
-                    waiting.append(found.path)
-                elif stat.S_ISREG(status.st_mode):
-                    self.sizes[os.path.relpath(found.path, root)] = status.st_size
-                else:
-                    raise Bad(f"{found.name!a} is neither a file nor a directory")
-                if len(self.sizes) + len(waiting) > MAX_FILES:
-                    raise Bad(f"there are more than {MAX_FILES} files")
+            with os.scandir(waiting.pop()) as entries:
+                for found in entries:
+                    status = found.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(status.st_mode):
+                        waiting.append(found.path)
+                    elif stat.S_ISREG(status.st_mode):
+                        self.sizes[os.path.relpath(found.path, root)] = status.st_size
+                    else:
+                        raise Bad(f"{found.name!a} is neither a file nor a directory")
+                    if len(self.sizes) + len(waiting) > MAX_FILES:
+                        raise Bad(f"there are more than {MAX_FILES} files")
 
     def read(self, name: str) -> bytes:
         with self.open(name) as file:

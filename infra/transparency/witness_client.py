@@ -69,7 +69,7 @@ class WitnessClient:
             proof = tuple(await asyncio.to_thread(prove, old_size))
             body = AddCheckpoint(old_size, proof, signed.note.encode()).encode()
             async with self._session.post(f"{witness.url}/add-checkpoint", data=body) as answer:
-                text = await answer.content.read(MAX_ANSWER_BYTES)
+                text = await read_body(answer, MAX_ANSWER_BYTES)
                 if answer.status == 200:
                     self._known[place] = checkpoint.size
                     return _cosignatures(signed.note, text, witness.verifier)
@@ -86,6 +86,16 @@ class WitnessClient:
                 )
                 return ()
         return ()
+
+
+async def read_body(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The whole body of an answer, or the first bytes of one that is longer than it may be."""
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            break
+    return bytes(body[:limit])
 
 
 def _cosignatures(note: Note, lines: bytes, verifier: Verifier) -> Sequence[Signature]:

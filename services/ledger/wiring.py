@@ -6,26 +6,46 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 import structlog
 from aiohttp import web
-from tenet.ledger.v1 import ledger_admin_pb2, ledger_read_pb2
+from tenet.ledger.v1 import (
+    ledger_admin_pb2,
+    ledger_audit_pb2,
+    ledger_erasure_admin_pb2,
+    ledger_erasure_read_pb2,
+    ledger_read_pb2,
+)
 
 from contracts.ids import PROVIDER, TenantId
 from infra.auth.authorisation import RULES
+from infra.disclosure.bundle import Bundler
+from infra.disclosure.copies import ServerCopies
 from infra.disclosure.exporter import Exporter
+from infra.disclosure.opening_lines import OpeningLines
 from infra.grpc import Context, Hosted
 from infra.hosting import Foundation, serve_until_stopped
+from infra.read_database.read_side import ReadSide
 from infra.runtime.settings import LOOPBACK, Settings
 from infra.transparency.outreach import Outreach
 from infra.transparency.sealing import Sealing
 from infra.transparency.storage import LogStorage
 from infra.transparency.timestamps import TimestampAuthority, read_roots
 from infra.transparency.witness_client import WitnessClient, witnesses_of
+from services.ledger.application.bundling import Bundling
+from services.ledger.application.custody import Erasing, Keeping
 from services.ledger.application.exporting import Exporting
 from services.ledger.application.log_digests import LogDigests
 from services.ledger.application.log_keys import LogKeyRotation
 from services.ledger.application.opening import Opening
 from services.ledger.application.proving import Proving
 from services.ledger.application.reading import Reading
-from services.ledger.servicer import LedgerAdminServicer, LedgerReadServicer, LogFiles
+from services.ledger.policies.erase_openings_when_subject_erased import EraseOpeningsWhenSubjectErased
+from services.ledger.servicer import (
+    LedgerAdminServicer,
+    LedgerAuditServicer,
+    LedgerErasureAdminServicer,
+    LedgerErasureReadServicer,
+    LedgerReadServicer,
+    LogFiles,
+)
 
 SERVICE = "ledger"
 
@@ -37,7 +57,11 @@ async def start(settings: Settings) -> None:
 
     Raises NotConfigured, StoreUnavailable, SchemaOutOfRange, TenantUnknown without a bootstrap, ServingRefused.
     """
-    async with Foundation.open(SERVICE, settings) as foundation, transparency(foundation):
+    async with (
+        Foundation.open(SERVICE, settings) as foundation,
+        transparency(foundation),
+        policies(foundation).running(),
+    ):
         await serve_until_stopped(foundation, hosted(foundation))
 
 
@@ -58,6 +82,20 @@ async def transparency(foundation: Foundation) -> AsyncIterator[Sealing]:
         )
         await stack.enter_async_context(_serving_files(foundation, logs.storage))
         yield logs
+
+
+def policies(foundation: Foundation) -> ReadSide:
+    """Carries recorded erasures out while it is `running`."""
+    ledger = foundation.ledger
+    copies = ServerCopies(foundation.settings.exports_dir)
+    erasing = Erasing(ledger.handler, ledger.feed, ledger.mapper, ledger.openings, copies)
+    return ReadSide(
+        foundation.database,
+        ledger.followed,
+        ledger.tenants,
+        clock=foundation.clock,
+        policies=[EraseOpeningsWhenSubjectErased(erasing)],
+    )
 
 
 def sealing_of(foundation: Foundation) -> Sealing:
@@ -97,9 +135,29 @@ def hosted(foundation: Foundation) -> list[Hosted]:
         LogKeyRotation(logs, foundation.keys, ledger.handler),
         foundation.access_log,
     )
+    bundler = Bundler(
+        foundation.settings.exports_dir,
+        ledger.feed,
+        ledger.mapper,
+        ledger.reads,
+        OpeningLines(ledger.openings, foundation.keys),
+        foundation.objects,
+        logs.storage,
+    )
+    audit = LedgerAuditServicer(
+        Bundling(foundation.keys, ledger.handler, ledger.feed, bundler, ancestors), foundation.access_log
+    )
+    keeping = Keeping(ledger.handler, ledger.repository, ledger.feed, ledger.openings)
     return [
+        Hosted.of(ledger_erasure_admin_pb2, "LedgerErasureAdminService", LedgerErasureAdminServicer(keeping)),
+        Hosted.of(
+            ledger_erasure_read_pb2,
+            "LedgerErasureReadService",
+            LedgerErasureReadServicer(keeping, foundation.opener),
+        ),
         Hosted.of(ledger_read_pb2, "LedgerReadService", read),
         Hosted.of(ledger_admin_pb2, "LedgerAdminService", admin),
+        Hosted.of(ledger_audit_pb2, "LedgerAuditService", audit),
     ]
 
 

@@ -19,7 +19,10 @@ FOREIGN_ADDRESS = "203.0.113.45"
 
 
 async def play(stage: Stage) -> Casework:
-    stage.audience.title("The financial administrator: access that nobody is used to", "NOTIFY, ask before touching")
+    stage.audience.title(
+        "The financial administrator: access that nobody is used to",
+        "NOTIFY: ask before touching, over a way that the suspect does not control",
+    )
     await furnish(stage, BANK)
     await agree_on_charter(stage, BANK)
     stage.audience.line("bea", "approves the charter: locking out an administrator takes two people")

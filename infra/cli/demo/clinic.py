@@ -27,19 +27,17 @@ CASE_CAUSE = "A phishing attachment was opened on ward-ws-01; shared local admin
 
 async def play(stage: Stage) -> list[Casework]:
     """Returns the cases, one for each affected device."""
-    stage.audience.title("The clinic: ransomware on admission and two wards", "ELIMINATE, just stop it")
+    stage.audience.title(
+        "The clinic: ransomware on admission and two wards", "ELIMINATE: just stop it, on every affected device"
+    )
     await furnish(stage, CLINIC)
     digest = await agree_on_charter(stage, CLINIC)
     month = datetime.now(UTC) + timedelta(days=30)
     deeds = ["contain network", "stop process"]
     await sign_beforehand(stage, CLINIC, "carla", deeds, ["wards", "admission"], digest, month)
-    stage.audience.line(
-        "carla", "approves the charter and signs beforehand: isolate and stop, on these groups, for 30 days"
-    )
+    stage.audience.line("carla", "approves the charter, and signs beforehand: isolate and stop, for 30 days")
     await _misbehave(stage, Behaviour.LIE)
-    stage.audience.shown(
-        f"the stand-in for the clinic's protection is told to lie about {UNRELIABLE}, to see who notices"
-    )
+    stage.audience.shown(f"(the stand-in for the clinic's protection is told to lie about {UNRELIABLE})")
     found = await _attack(stage)
     cases = await _validated(stage, found)
     await _isolated(stage, cases)
@@ -112,14 +110,12 @@ async def _isolated(stage: Stage, cases: dict[str, Casework]) -> None:
     for host, case in cases.items():
         action = await case.automatic("isolate-1")
         if action.status == pb.ACTION_STATUS_VERIFIED:
-            stage.audience.verified(
-                f"{host} is off the network; dispatched by itself on Carla's signature, and read back"
-            )
+            stage.audience.verified(f"{host} is off the network by Carla's signature: read back")
             continue
-        stage.audience.shown(f"{host}: acknowledged, but reading its state back shows no effect: a person takes over")
+        stage.audience.shown(f"{host}: acknowledged, yet its state shows no effect; a person takes over")
         await _misbehave(stage, Behaviour.OBEY)
         await case.dispatch("isolate-1", attempt=2)
-        stage.audience.verified(f"{host} is off the network at the second attempt, and read back")
+        stage.audience.verified(f"{host} is off the network at the second attempt: read back")
 
 
 async def _evidence_first(stage: Stage, cases: dict[str, Casework]) -> None:
@@ -136,7 +132,7 @@ async def _evidence_first(stage: Stage, cases: dict[str, Casework]) -> None:
     for case in cases.values():
         await case.automatic("stop-process-1")
         await case.step("stop-process-1", pb.STEP_STATUS_DONE)
-    stage.audience.verified("evidence is kept on all three, then the process is stopped on all three, and read back")
+    stage.audience.verified("evidence is kept on all three, then the process is stopped: read back")
 
 
 async def _rebuilt(stage: Stage, cases: dict[str, Casework]) -> None:
@@ -159,9 +155,7 @@ async def _rebuilt(stage: Stage, cases: dict[str, Casework]) -> None:
             if action.step_id == "isolate-1" and not action.reverses_action_id:
                 await case.reverse(action.action_id)
         await case.close(CASE_CAUSE, "Isolation within the minute kept the rest of the clinic working.", _ADVICE)
-    stage.audience.line(
-        "carla", "is told, approves the rebuild; the devices come back to the network, read back; cases closed"
-    )
+    stage.audience.line("carla", "is told and approves the rebuild; devices are back (read back), cases closed")
 
 
 _ADVICE = "Give every workstation its own local administrator, and block macros from outside."

@@ -134,21 +134,16 @@ async def _recorded(
 
 
 def happened(terminal: Terminal, rows: Iterable[Figures]) -> None:
-    columns = ("tenant", "entries>", "detections>", "judged>", "cases>", "closed>", "actions>", "verified>")
-    further = ("not verified>", "reversed>", "notices>", "refused>")
+    columns = ("tenant", "entries>", "detections judged>", "cases closed>", "actions verified>", "reversed>")
     table = table_of(
-        (*columns, *further),
+        (*columns, "notices>", "refusals>"),
         [
             (
                 each.tenant_id,
                 each.entries,
-                each.detections,
-                each.judged,
-                each.cases,
-                each.closed,
-                each.dispatched,
-                each.verified,
-                each.not_verified,
+                f"{each.judged} of {each.detections}",
+                f"{each.closed} of {each.cases}",
+                f"{each.verified} of {each.dispatched}",
                 each.reversed,
                 each.notices,
                 each.refusals,

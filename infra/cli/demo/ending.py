@@ -131,6 +131,6 @@ async def suggestions(case: Casework, published: Iterable[Published], customer: 
         "the auditor": [
             ["case", "show", case.case_id, *of_tenant, "--at", str(decided), "--as", AUDITOR],
             ["ledger", "read", *of_tenant, "--from", str(decided), "--limit", "5", "--as", AUDITOR],
-            ["access-log", *of_tenant, "--as", AUDITOR],
+            ["report", "rebuild", report.report_id, *of_tenant, "--as", AUDITOR],
         ],
     }

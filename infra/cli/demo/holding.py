@@ -20,7 +20,10 @@ ADVICE = "Tell the watch of the director's journeys beforehand; the chief of sta
 
 
 async def play(stage: Stage) -> Casework:
-    stage.audience.title("The executive's credentials, from an unusual place", "CONTAIN until legitimacy is verified")
+    stage.audience.title(
+        "The executive's credentials, from an unusual place",
+        "CONTAIN: limit what can be changed until legitimacy is verified",
+    )
     await furnish(stage, HOLDING)
     digest = await agree_on_charter(stage, HOLDING)
     month = datetime.now(UTC) + timedelta(days=30)
@@ -29,13 +32,13 @@ async def play(stage: Stage) -> Casework:
     detection_id = await _from_an_unusual_place(stage)
     reason = "New country within an hour of the last sign-in, no second factor, exports started at once."
     await validate(stage, TENANT, detection_id, common.VERDICT_MALICIOUS, reason)
-    stage.audience.line("ana", "validates: malicious; the plan is decided and its first step dispatched by themselves")
+    stage.audience.line("ana", "validates: malicious; by the charter, plan and first step follow at once")
     case = await Casework.of_subject(stage, TENANT, detection_id)
     cut = await case.automatic("reduce-roles-1")
     if cut.status != pb.ACTION_STATUS_VERIFIED:
         raise StoryBroken("the director's roles were not cut")
     ends = cut.expires_at.ToDatetime()
-    stage.audience.verified(f"roles are cut, the account stays: read back; ends by itself on {ends:%d %B %H:%M} UTC")
+    stage.audience.verified(f"roles are cut, the account stays: read back; ends by {ends:%d %B %H:%M} UTC")
     await _spoken_to(stage, case)
     await _restored(stage, case, cut.action_id)
     return case

@@ -19,7 +19,10 @@ EVERY = tuple(range(1, len(CONTROLLERS) + 1))
 
 
 async def play(stage: Stage) -> Casework:
-    stage.audience.title("The factory floor: the same weakness in every line", "REMEDIATE the condition itself")
+    stage.audience.title(
+        "The factory floor: the same weakness in every line",
+        "REMEDIATE: the condition itself, ring by ring, and protect what has to wait",
+    )
     now = datetime.now(UTC)
     await furnish(stage, MANUFACTURER)
     window = {"service-start": now - timedelta(hours=1), "service-end": now + timedelta(hours=8)}

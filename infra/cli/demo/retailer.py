@@ -26,13 +26,15 @@ async def during_the_freeze(stage: Stage, freeze_seconds: float) -> tuple[Casewo
     """The first act. Returns the case and the finding."""
     stage.audience.title(
         "The retailer: a weakness in the ERP, in the busiest weeks of the year",
-        "INVESTIGATE before anything active",
+        "INVESTIGATE: nothing active until the season is over, and watch more closely",
     )
     now = datetime.now(UTC)
     await furnish(stage, RETAILER)
     freeze = {"freeze-start": now - timedelta(days=20), "freeze-end": now + timedelta(seconds=freeze_seconds)}
     await agree_on_charter(stage, RETAILER, freeze)
-    stage.audience.line("rita", f"approves the charter: holiday freeze, here for {freeze_seconds:.0f} more seconds")
+    stage.audience.line(
+        "rita", f"approves the charter; its holiday freeze lasts {freeze_seconds:.0f} more seconds in this play"
+    )
     await send(stage, TENANT, [*usual_day(["erp-01", "web-01"], now), *_for_later(now)])
     finding_id = await _reported(stage)
     await stage.refused(
@@ -60,7 +62,7 @@ async def during_the_freeze(stage: Stage, freeze_seconds: float) -> tuple[Casewo
         "examine", "Reachable from the internet through the shop's proxy; the proxy can filter the path."
     )
     await case.dispatch("raise-monitoring-1")
-    stage.audience.verified("monitoring of erp-01 is raised: the receiver's state was read back by another path")
+    stage.audience.verified("monitoring of erp-01 is raised: read back by another path than the receiver's reply")
     await _told(stage, case)
     await case.approve("rita")
     stage.audience.line("rita", "approves the patch for when the season is over")
@@ -76,7 +78,7 @@ async def during_the_freeze(stage: Stage, freeze_seconds: float) -> tuple[Casewo
 
 async def after_the_freeze(stage: Stage, case: Casework, finding_id: str) -> None:
     """The second act: the timer of Tenet has released the step by itself."""
-    stage.audience.title("The retailer again: the freeze has ended", "the patch that waited")
+    stage.audience.title("The retailer again: the freeze has ended", "The patch that waited")
     released = await case.step("patch-1", pb.STEP_STATUS_WAITING, pb.STEP_STATUS_DISPATCHED)
     if not released.released:
 
@@ -109,9 +111,7 @@ async def after_the_freeze(stage: Stage, case: Casework, finding_id: str) -> Non
         "Monitoring and a filter at the proxy carried the weeks in which the patch could not.",
         "Subscribe the ERP team to the vendor's security notices before the next season.",
     )
-    stage.audience.line(
-        "ana", "verifies the fix by what was read back, and closes the case with its cause and a recommendation"
-    )
+    stage.audience.line("ana", "verifies the fix by what was read back; closes the case with cause and advice")
 
 
 def _for_later(now: datetime) -> list[str]:
@@ -135,7 +135,7 @@ async def _reported(stage: Stage) -> str:
         source="scanner",
     )
     finding_id = (await stage.ask("ana", request, assets.ReportFindingResponse)).finding_id
-    stage.audience.line("ana", f"reports {WEAKNESS} on erp-01: critical, exploited in the wild, likelihood not known")
+    stage.audience.line("ana", f"reports {WEAKNESS} on erp-01: critical, exploited, likelihood missing")
     return finding_id
 
 
@@ -163,4 +163,4 @@ async def _told(stage: Stage, case: Casework) -> None:
     )
     await case.tell(notice, "filter_now_patch_later")
     await case.complete("tell-head-of-it", "Rita was told by phone and chose to filter now and patch later.")
-    stage.audience.line("ana", "tells Rita what, where, when, with evidence, options and deadline; Rita decides")
+    stage.audience.line("ana", "tells Rita what, where, when, evidence, options, deadline; Rita decides")

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from infra.cli.output import console
 
-WHO_WIDTH = 15
+WHO_WIDTH = 14
 
 
 class Terminal:
@@ -22,7 +22,8 @@ class Terminal:
     def title(self, text: str, meaning: str) -> None:
         self._titles += 1
         self.out.print()
-        self.out.print(Text.assemble((f"{self._titles}. {text}", "bold"), f"  → {meaning}"))
+        self.out.print(Text(f"{self._titles}. {text}", "bold"))
+        self.out.print(Text(f"   {meaning}", "dim"))
 
     def line(self, who: str, text: str) -> None:
         self._print("", who, text)
@@ -34,7 +35,7 @@ class Terminal:
         self._print("✓", "", text, "green")
 
     def refused(self, who: str, text: str, reason: str, message: str) -> None:
-        self._print("✗", who, Text.assemble(f"{text}: ", (reason, "bold"), f" — {message}"), "yellow")
+        self._print("✗", who, Text.assemble(f"{text}\n", (reason, "bold"), f": {message}"), "yellow")
 
     def step(self, text: str) -> None:
         """A step of starting and stopping, with the seconds since the beginning."""

@@ -9,3 +9,9 @@ class ExportLedger(Command):
     from_position: int
     to_position: int | None
     purpose: Private
+
+
+class ExportBundle(ExportLedger):
+    """As an audit bundle. Where a case is named, its entries in that range, and what they cite wherever it lies."""
+
+    case_id: str | None

@@ -1,6 +1,6 @@
 """What the ledger service refuses, each with a reason that clients may rely on."""
 
-from contracts.errors import FieldViolation, InvalidArgument, NotFound, PermissionDenied
+from contracts.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound, PermissionDenied
 
 
 class RangeRefused(InvalidArgument):
@@ -22,3 +22,51 @@ class SubscriptionEnded(PermissionDenied):
     """The subscriber lost its role for one of the tenants while the stream was running."""
 
     reason = "SUBSCRIPTION_ENDED"
+
+
+class HoldStands(FailedPrecondition):
+    """A legal hold covers the subject; it beats every erasure until two persons have released it."""
+
+    reason = "HOLD_STANDS"
+
+
+class HoldUnknown(NotFound):
+    """There is no such hold in this ledger."""
+
+    reason = "HOLD_UNKNOWN"
+
+
+class HoldEnded(FailedPrecondition):
+    """The hold was released before."""
+
+    reason = "HOLD_ENDED"
+
+
+class ErasureUnknown(NotFound):
+    """There is no such erasure in this ledger."""
+
+    reason = "ERASURE_UNKNOWN"
+
+
+class ErasureDecided(FailedPrecondition):
+    """The erasure was approved before."""
+
+    reason = "ERASURE_DECIDED"
+
+
+class NothingToErase(NotFound):
+    """Nothing is sealed for the subject, or the field was erased already."""
+
+    reason = "NOTHING_TO_ERASE"
+
+
+class PersonNeeded(PermissionDenied):
+    """A machine cannot erase, approve or release."""
+
+    reason = "PERSON_NEEDED"
+
+
+class SecondPersonNeeded(PermissionDenied):
+    """The same person asked before; another one has to agree."""
+
+    reason = "SECOND_PERSON_NEEDED"

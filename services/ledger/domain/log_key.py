@@ -10,7 +10,9 @@ CATEGORY = "logkey"
 
 
 class RotateLogKey(Command):
-    """`tenant_id` is the tenant whose log it is."""
+    """Recorded in the provider's ledger; `log_tenant_id` is the tenant whose log it is."""
+
+    log_tenant_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ def rotate(state: LogKey, command: RotateLogKey, verifier_key: str, fingerprint:
     """`verifier_key` is that of the next generation."""
     return [
         LogKeyIntroduced(
-            log_tenant_id=command.tenant_id,
+            log_tenant_id=command.log_tenant_id,
             generation=state.generation + 1,
             verifier_key=verifier_key,
             fingerprint=fingerprint,

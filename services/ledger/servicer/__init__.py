@@ -1,7 +1,16 @@
 """The ledger service on the wire: translates requests, calls, translates answers."""
 
 from services.ledger.servicer.admin import LedgerAdminServicer
+from services.ledger.servicer.audit import LedgerAuditServicer
+from services.ledger.servicer.erasure import LedgerErasureAdminServicer, LedgerErasureReadServicer
 from services.ledger.servicer.log_files import LogFiles
 from services.ledger.servicer.read import LedgerReadServicer
 
-__all__ = ["LedgerAdminServicer", "LedgerReadServicer", "LogFiles"]
+__all__ = [
+    "LedgerAdminServicer",
+    "LedgerAuditServicer",
+    "LedgerErasureAdminServicer",
+    "LedgerErasureReadServicer",
+    "LedgerReadServicer",
+    "LogFiles",
+]

@@ -2,6 +2,7 @@
 
 from tenet.ledger.v1 import ledger_admin_pb2 as pb
 
+from contracts.ids import PROVIDER
 from infra.auth.access_log import AccessLog
 from infra.grpc import Context
 from services.ledger.application.exporting import Exporting
@@ -36,7 +37,7 @@ class LedgerAdminServicer:
 
     async def RotateLogKey(self, request: pb.RotateLogKeyRequest, context: Context) -> pb.RotateLogKeyResponse:
         call = context.call
-        command = RotateLogKey(tenant_id=call.tenant_id, request_id=request.request_id)
+        command = RotateLogKey(tenant_id=PROVIDER, request_id=request.request_id, log_tenant_id=call.tenant_id)
         rotated = await self._rotation.rotate(call, command)
         return pb.RotateLogKeyResponse(
             generation=rotated.generation, verifier_key=rotated.verifier_key, position=rotated.committed.position

@@ -15,8 +15,8 @@ from infra.event_store.migrate import migrate
 from infra.event_store.roles import LEDGER_DATABASE, MIGRATOR, PROJECTOR, login_dsn, prepare_server
 from infra.keys import LocalKeyStore
 from infra.runtime.databases import LOGINS
-from infra.transparency.notes import Checkpoint, open_note
 from infra.transparency.log_keys import open_keys
+from infra.transparency.notes import Checkpoint, open_note
 from infra.transparency.sealer import TenantSealer
 from infra.transparency.sealing import Sealing
 from infra.transparency.storage import LogStorage

@@ -29,9 +29,7 @@ def root_of(leaves: list[bytes]) -> bytes:
 
 
 def files(directory: LogDirectory) -> set[str]:
-    return {
-        str(path.relative_to(directory.path)) for path in (directory.path / "tile").rglob("*") if path.is_file()
-    }
+    return {str(path.relative_to(directory.path)) for path in (directory.path / "tile").rglob("*") if path.is_file()}
 
 
 async def test_an_empty_ledger_is_sealed_as_an_empty_tree(world: World) -> None:

@@ -1,0 +1,84 @@
+"""The register of places where a sealed value, or something made of it, may rest outside its opening.
+
+`tests/erasure` seals a canary, erases it and looks into each of these places; a place without a look there fails. The
+list is also what an auditor is shown, so it says as plainly where an erasure does not reach.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RestingPlace:
+    """`reached`: after an erasure, nothing of the value is left there that anybody can read."""
+
+    name: str
+    holds: str
+    erased_by: str
+    reached: bool
+
+
+RESTING_PLACES = (
+    RestingPlace("entries", "a commitment, salted, and the subject's opaque identifier", "nothing to erase", True),
+    RestingPlace("openings", "the value under the subject's key", "key destroyed, row deleted", True),
+    RestingPlace("keys", "the subject's key", "file overwritten and removed, with a mark that it was", True),
+    RestingPlace(
+        "ledger_backups",
+        "openings, still encrypted",
+        "the key is in no backup of a ledger; for one field, the key store's mark keeps the program from opening it",
+        True,
+    ),
+    RestingPlace(
+        "key_backups",
+        "the subject's key",
+        "expires with the backup of the key store, whose retention must be short; made by the operator, not by Tenet",
+        False,
+    ),
+    RestingPlace("read_models", "references; no value", "nothing to erase", True),
+    RestingPlace("snapshots", "references; no value", "nothing to erase", True),
+    RestingPlace(
+        "blind_indexes",
+        "keyed hashes of asset names and addresses, in AssetRegistered and in two read models",
+        "stay until the tenant's keys are destroyed: whoever holds the search key can test a guess",
+        False,
+    ),
+    RestingPlace(
+        "report_objects",
+        "canonical models of reports, with references",
+        "nothing to erase; a rendering opens what is left",
+        True,
+    ),
+    RestingPlace(
+        "telemetry_objects",
+        "batches as they came, many subjects in one, under the tenant's object key",
+        "not by subject: a batch cannot lose one record and keep its hash; gone when the tenant is closed",
+        False,
+    ),
+    RestingPlace(
+        "charter_objects",
+        "charters as the customer wrote them; they are to name roles and principals, not people",
+        "gone when the tenant is closed",
+        False,
+    ),
+    RestingPlace("server_exports", "exports and bundles that still lie on the server", "directory removed", True),
+    RestingPlace(
+        "handed_over_exports",
+        "exports and bundles that somebody has fetched",
+        "out of reach; listed with the erasure by their identifiers",
+        False,
+    ),
+    RestingPlace("access_log", "opaque identifiers, and purposes as callers stated them", "holds no value", True),
+    RestingPlace("logs", "identifiers, reasons, counts", "holds no value", True),
+    RestingPlace("traces", "identifiers and names of RPCs", "holds no value", True),
+    RestingPlace(
+        "receivers",
+        "targets of orders that connectors sent, notices on their channels",
+        "out of reach: what was sent is the receiver's",
+        False,
+    ),
+    RestingPlace(
+        "memory",
+        "keys in the caches of processes",
+        "forgotten within five seconds; in the ledger service at once",
+        True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""What the ledger service does by itself once something is recorded."""
