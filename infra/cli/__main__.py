@@ -21,6 +21,7 @@ from infra.cli import (
     tenants,
 )
 from infra.cli.demo.command import demo
+from infra.cli.difference import diff
 from infra.cli.replay import replay
 from infra.cli.system import system_commands
 from infra.cli.witness import witness
@@ -66,6 +67,7 @@ app.command("access-log", rich_help_panel=PROOF)(access.access_log)
 app.command(rich_help_panel=PROOF)(replay)
 app.add_typer(audit.app, name="audit", rich_help_panel=PROOF)
 app.command(rich_help_panel=PROOF)(audit.verify)
+app.command(rich_help_panel=PROOF)(diff)
 app.command(rich_help_panel=PROOF)(witness)
 
 

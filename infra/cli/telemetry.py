@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from tenet.detections.v1 import detections_admin_pb2 as admin
 from tenet.detections.v1 import detections_read_pb2 as read
 
-from infra.cli.batches import Batch, Format, batches_of, expand
+from infra.cli.batches import Format, batches_of, expand
 from infra.cli.connection import As, Json, Server, TenantOption, call, tenant
 from infra.cli.ingesting import Totals, send_batches
-from infra.cli.output import plain, say, show_json, show_table
+from infra.cli.output import console, plain, say, show_json, show_table
 from infra.cli.packs import pack_of
 from infra.cli.paging import every
+from infra.cli.progress import files_progress
 from infra.cli.session import Session
 from infra.cli.words import time_of
 
@@ -33,16 +33,7 @@ def ingest(
 
     async def work(session: Session) -> None:
         files, totals = expand(paths), Totals()
-        sizes = {path: path.stat().st_size for path in files}
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, transient=True, disable=as_json) as progress:
-            task = progress.add_task(f"{len(files)} file(s)", total=sum(sizes.values()))
-            done: dict[Path, int] = {}
-
-            def taken(batch: Batch) -> None:
-                done[batch.path] = max(done.get(batch.path, 0), batch.file_bytes)
-                progress.update(task, completed=sum(done.values()), description=batch.path.name)
-
+        with files_progress(console(), [] if as_json else files) as taken:
             await send_batches(session, tenant(tenant_id), sensor, batches_of(files), stated, totals, taken)
         if as_json:
             show_json(

@@ -132,15 +132,10 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, p
     """Raises ProofInvalid unless the tree of `size` leaves extends that of `old_size` (RFC 9162, 2.1.4.2)."""
     if not 0 <= old_size <= size:
         raise ProofInvalid(f"A tree of {size} leaves cannot extend one of {old_size}.")
-    if old_size == size:
-        if proof or old_root != root:
-            raise ProofInvalid("The two roots do not agree.")
+    if old_size in (0, size):
+        _verify_without_proof(old_size, old_root, size, root, proof)
         return
     _check_hashes([old_root, root, *proof])
-    if old_size == 0:
-        if proof or old_root != EMPTY_ROOT:
-            raise ProofInvalid("Every tree extends the empty one, which has one root and needs no proof.")
-        return
     hashes = list(proof) if old_size & (old_size - 1) else [old_root, *proof]
     if not hashes:
         raise ProofInvalid("The consistency proof is too short.")
@@ -188,6 +183,18 @@ class Frontier:
 def _split(size: int) -> int:
     """The largest power of two below `size`."""
     return 1 << (size - 1).bit_length() - 1
+
+
+def _verify_without_proof(old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> None:
+    if proof:
+        raise ProofInvalid("Between these sizes there is nothing to prove.")
+    if old_size == size:
+        if old_root != root:
+            raise ProofInvalid("The two roots do not agree.")
+        return
+    _check_hashes([root])
+    if old_root != EMPTY_ROOT:
+        raise ProofInvalid("The empty tree has another root.")
 
 
 def _check_hashes(hashes: Iterable[bytes]) -> None:

@@ -154,11 +154,15 @@ async def _rebuilt(stage: Stage, cases: dict[str, Casework]) -> None:
         for action in (await case.look()).actions:
             if action.step_id == "isolate-1" and not action.reverses_action_id:
                 await case.reverse(action.action_id)
-        await case.close(CASE_CAUSE, "Isolation within the minute kept the rest of the clinic working.", _ADVICE)
+        await case.close(CASE_CAUSE, "Isolation within the minute kept the rest of the clinic working.", _ADVICE[host])
     stage.audience.line("carla", "is told and approves the rebuild; devices are back (read back), cases closed")
 
 
-_ADVICE = "Give every workstation its own local administrator, and block macros from outside."
+_ADVICE = {
+    "admission-01": "Keep an offline copy of the admission's data, and rehearse admission on paper twice a year.",
+    "ward-ws-01": "Give every workstation its own local administrator, and block macros from outside.",
+    "ward-ws-02": "Try every month, on one device of each kind, whether its protection does what it says.",
+}
 
 
 async def _misbehave(stage: Stage, behaviour: Behaviour) -> None:

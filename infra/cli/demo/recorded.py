@@ -6,7 +6,7 @@ from tenet.assets.v1 import assets_write_pb2 as assets
 from tenet.common.v1 import common_pb2 as common
 from tenet.detections.v1 import detections_pb2 as detections
 
-from infra.cli.batches import MAX_BATCH_BYTES, Format, batches_of, format_of
+from infra.cli.batches import Format, batches_of, format_of
 from infra.cli.demo import world
 from infra.cli.demo.casework import Casework, claim, queue, validate
 from infra.cli.demo.cast import APPROVER, Customer, Person
@@ -40,8 +40,9 @@ async def play(stage: Stage, paths: list[Path]) -> list[Casework]:
         sensor_id = await _sensor(stage, wanted)
         totals = Totals()
         session = await stage.session(RECORDED.sensor)
-        await send_batches(session, tenant_id, sensor_id, batches_of(group, MAX_BATCH_BYTES), wanted, totals)
-        stage.audience.line(RECORDED.sensor, f"{wanted.value}: {totals.sentence()}")
+        with stage.audience.sending(group) as taken:
+            await send_batches(session, tenant_id, sensor_id, batches_of(group), wanted, totals, taken)
+        stage.audience.line("the sensor", f"{wanted.value}: {totals.sentence()}")
     return await _worked(stage)
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self, TypeVar
 from google.protobuf.message import Message
 
 from infra.cli.credentials import LocalTokens, fixed_api_key
+from infra.cli.progress import Taken
 from infra.cli.session import Positions, Session
 from infra.grpc.status import RemoteError
 
@@ -36,6 +37,7 @@ class Audience(Protocol):
     def shown(self, text: str) -> None: ...
     def verified(self, text: str) -> None: ...
     def refused(self, who: str, text: str, reason: str, message: str) -> None: ...
+    def sending(self, files: Sequence[Path]) -> AbstractContextManager[Taken]: ...
 
 
 class Nobody:
@@ -46,6 +48,9 @@ class Nobody:
     def shown(self, text: str) -> None: ...
     def verified(self, text: str) -> None: ...
     def refused(self, who: str, text: str, reason: str, message: str) -> None: ...
+
+    def sending(self, files: Sequence[Path]) -> AbstractContextManager[Taken]:
+        return nullcontext(lambda _batch: None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
 """How the play looks in a terminal of 100 columns, in a narrower one, and in a pipe."""
 
 import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from infra.cli.output import console
+from infra.cli.progress import Taken, files_progress
 
 WHO_WIDTH = 14
 
@@ -36,6 +40,9 @@ class Terminal:
 
     def refused(self, who: str, text: str, reason: str, message: str) -> None:
         self._print("✗", who, Text.assemble(f"{text}\n", (reason, "bold"), f": {message}"), "yellow")
+
+    def sending(self, files: Sequence[Path]) -> AbstractContextManager[Taken]:
+        return files_progress(self.out, files)
 
     def step(self, text: str) -> None:
         """A step of starting and stopping, with the seconds since the beginning."""

@@ -255,7 +255,7 @@ def test_a_servicer_that_lacks_a_method_is_refused_at_the_start(kit: Any, gate: 
 
 def test_a_server_stream_that_is_no_generator_is_refused_at_the_start(kit: Any, gate: Any) -> None:
     class Wrong(KitServicer):
-        async def Count(self, request: Any, context: Context) -> Any:  # noqa: N802
+        async def Count(self, request: Any, context: Context) -> Any:  # type: ignore[override]  # noqa: N802  # The mistake.
             return []
 
     with pytest.raises(ServicerIncomplete, match="generator"):

@@ -1,0 +1,153 @@
+"""Files become batches that lose nothing, repeat nothing, and are the same each time."""
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from tenet.detections.v1 import detections_pb2 as pb
+
+from infra.cli import batches
+from infra.cli.batches import Format, batches_of, expand, format_of
+from infra.cli.problems import Problem, UsageProblem
+
+HEADER = b"time,name,ip,host,short,time_label,event_label\n"
+
+
+def lines(count: int) -> bytes:
+    return b"".join(json.dumps({"EventID": 1, "number": number}).encode() + b"\n" for number in range(count))
+
+
+def contents(path: Path, at_most: int = 1_000) -> list[bytes]:
+    return [batch.content for batch in batches_of([path], at_most)]
+
+
+def test_a_file_is_cut_at_line_ends_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    path.write_bytes(lines(200))
+    found = contents(path)
+    assert len(found) > 3
+    assert all(len(content) <= 1_000 and content.endswith(b"\n") for content in found)
+    assert b"".join(found) == lines(200)
+
+
+def test_the_same_file_gives_the_same_batch_ids_so_that_a_repeat_is_harmless(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    path.write_bytes(lines(100))
+    first, second = ([batch.batch_id for batch in batches_of([path], 1_000)] for _ in range(2))
+    assert first == second
+    assert len(set(first)) == len(first)
+
+
+@pytest.mark.parametrize("packing", ["gz", "zip"])
+def test_an_archive_is_unpacked_as_it_is_read(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / f"events.json.{packing}"
+    if packing == "gz":
+        path.write_bytes(gzip.compress(lines(200)))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("one/first.json", lines(150))
+            archive.writestr("two.json", lines(50))
+    found = b"".join(contents(path))
+    assert found == (lines(200) if packing == "gz" else lines(150) + lines(50))
+
+
+def test_every_batch_of_a_csv_file_begins_with_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.csv"
+    path.write_bytes(HEADER + b"".join(b"%d,Rule,10.0.0.1,host,R,-,-\n" % moment for moment in range(200)))
+    found = contents(path)
+    assert len(found) > 3
+    assert all(content.startswith(HEADER) for content in found)
+    assert b"".join(content.removeprefix(HEADER) for content in found).count(b"\n") == 200
+
+
+def test_equal_alerts_of_one_second_stay_in_one_batch_where_they_are_counted(tmp_path: Path) -> None:
+    alert = b"1700000000,Rule,10.0.0.1,host,R,-,-\n"
+    other = b"1700000000,Other,10.0.0.1,host,O,-,-\n"
+    path = tmp_path / "alerts.csv"
+    path.write_bytes(HEADER + (alert + other) * 100 + b"1700000001,Rule,10.0.0.1,host,R,-,-\n" * 3)
+    found = contents(path)
+    assert [content.count(alert) for content in found] == [100, 0]
+    assert b"".join(found).count(b"1700000001,") == 3
+
+
+def test_a_line_that_is_longer_than_any_record_is_shortened_so_that_it_is_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    path.write_bytes(b'{"EventID": 1, "x": "' + b"y" * 5_000_000 + b'"}\n' + lines(1))
+    found = contents(path)
+    assert len(found[0]) == batches.LONGEST_LINE_BYTES + 1
+    assert b"".join(found[1:]) == lines(1)
+
+
+def test_a_json_array_is_sent_whole(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    path.write_text(json.dumps([{"EventID": 1}] * 300, indent=1))
+    assert contents(path) == [path.read_bytes()]
+
+
+def test_a_json_array_that_no_batch_can_hold_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    path.write_bytes(b"[\n" + b'{"EventID": 1},\n' * 600_000 + b"{}]")
+    with pytest.raises(Problem, match="JSON array") as caught:
+        contents(path)
+    assert caught.value.reason == "ARRAY_TOO_LARGE"
+    assert "lines of JSON" in caught.value.hint
+
+
+@pytest.mark.parametrize("suffix", ["json.gz", "zip"])
+def test_a_truncated_archive_is_named_after_what_could_be_read_of_it(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"events.{suffix}"
+    if suffix == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("events.json", lines(2_000))
+    else:
+        path.write_bytes(gzip.compress(lines(2_000), compresslevel=0))
+    path.write_bytes(path.read_bytes()[:-20_000])
+    with pytest.raises(Problem) as caught:
+        contents(path)
+    assert caught.value.reason == "FILE_UNREADABLE"
+    assert str(path) in caught.value.message
+
+
+def test_a_batch_that_raises_too_much_is_halved_and_keeps_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.csv"
+    path.write_bytes(HEADER + b"".join(b"%d,Rule,10.0.0.1,host,R,-,-\n" % moment for moment in range(10)))
+    (whole,) = batches_of([path])
+    halves = whole.halves()
+    assert halves is not None
+    assert all(half.content.startswith(HEADER) for half in halves)
+    assert sum(half.content.count(b"\n") - 1 for half in halves) == 10
+    single = batches.Batch(HEADER + b"1,Rule,10.0.0.1,host,R,-,-\n", path, 0)
+    assert single.halves() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.json", b'{"EventID": 1, "Channel": "Security"}\n', Format.WINDOWS_EVENT),
+        ("a.json", b'{"winlog": {"event_id": 1}}\n', Format.WINDOWS_EVENT),
+        ("a.json", b'{"event_type": "alert", "src_ip": "10.0.0.1"}\n', Format.SURICATA_EVE),
+        ("a.json", b'{"rule": {"level": 3}, "decoder": {"name": "x"}}\n', Format.WAZUH),
+        ("a.txt", HEADER, Format.ALERT_CSV),
+        ("a.json", b"{}\n", Format.AUTOMATIC),
+    ],
+)
+def test_a_format_is_told_by_the_first_bytes(tmp_path: Path, name: str, content: bytes, expected: Format) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert format_of(tmp_path / name) is expected
+
+
+def test_every_format_of_the_wire_has_a_word() -> None:
+    assert {each.wire for each in Format} == set(pb.TelemetryFormat.values())
+
+
+def test_a_directory_gives_its_telemetry_in_the_order_of_names_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("b.json", "a.csv.gz", "notes.txt", "sub/c.zip"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    assert [path.name for path in expand([tmp_path])] == ["a.csv.gz", "b.json", "c.zip"]
+    assert expand([tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"], "a file that is named is taken"
+    with pytest.raises(UsageProblem, match="is not there"):
+        expand([tmp_path / "nowhere"])
