@@ -4,9 +4,10 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from contracts.calls import Actor, AuthenticatedBy
 from contracts.events.base import Envelope
@@ -20,14 +21,46 @@ ACTOR = Actor("principal-01jd4w6m8k3t5v7x9z2b4d6f8h", AuthenticatedBy.OIDC, PROV
 
 @dataclass(frozen=True)
 class Rate:
-    """Operations a second, and the latency of one in milliseconds at the median and the 99th percentile."""
+    """Operations a second, the latency of one in milliseconds at the median and the 99th percentile, and the processor
+    time that one took of this process and of the database server, in microseconds (0: not measured)."""
 
     per_second: float
     median: float
     p99: float
+    client_us: float = 0.0
+    server_us: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.per_second:>9,.0f}/s   median {self.median:6.2f} ms   p99 {self.p99:6.2f} ms"
+        text = f"{self.per_second:>9,.0f}/s   median {self.median:6.2f} ms   p99 {self.p99:6.2f} ms"
+        return f"{text}   processor: here {self.client_us:5.1f} µs, server {self.server_us:5.1f} µs"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One result beside what is wanted; `at_most`: smaller is better. `detail` says what it was made of."""
+
+    what: str
+    measured: float
+    wanted: float
+    detail: str = ""
+    at_most: bool = False
+    unit: str = ""
+
+    @property
+    def met(self) -> bool:
+        return self.measured <= self.wanted if self.at_most else self.measured >= self.wanted
+
+    def shown(self, value: float) -> str:
+        return f"{value:,.0f}{self.unit}" if value >= 100 else f"{value:.2f}{self.unit}"
+
+    @property
+    def goal(self) -> str:
+        return f"{'≤' if self.at_most else '≥'} {self.shown(self.wanted)}"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what:<58} {self.shown(self.measured):>12}   (wanted: {self.goal}){'' if self.met else '   MISSED'}"
+        )
 
 
 def envelope(tenant_id: TenantId, stream: StreamName, version: int, key: bytes | None) -> Envelope:
@@ -67,43 +100,59 @@ async def prepare(
     return PreparedCommand(prepared, key, key)
 
 
-async def measure(queues: Sequence[Sequence[Callable[[], Awaitable[object]]]]) -> Rate:
-    """Each queue is one client that has one operation under way at a time, until its queue is empty."""
+Operation = Callable[[], Awaitable[object]]
+Cpu = Callable[[], float]
+"""Processor seconds that the database server has used so far."""
+
+
+async def measure(queues: Sequence[Sequence[Operation]], cpu: Cpu, each: int = 1) -> Rate:
+    """Each queue is one client that has one operation under way at a time, until its queue is empty.
+
+    `each` is how many things one operation does.
+    """
     latencies: list[float] = []
 
-    async def client(operations: Sequence[Callable[[], Awaitable[object]]]) -> None:
+    async def client(operations: Sequence[Operation]) -> None:
         for operation in operations:
             started = time.perf_counter()
             await operation()
             latencies.append(time.perf_counter() - started)
 
-    started = time.perf_counter()
+    here, server, started = time.process_time(), cpu(), time.perf_counter()
     await asyncio.gather(*(client(operations) for operations in queues))
-    return rate(latencies, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return rate(latencies, seconds, each, time.process_time() - here, cpu() - server)
 
 
-def rate(latencies: list[float], seconds: float, each: int = 1) -> Rate:
-    """`each` is how many things one operation does."""
+def rate(latencies: list[float], seconds: float, each: int, here: float, server: float) -> Rate:
+    """`here` and `server` are processor seconds."""
     ordered = sorted(latencies)
+    things = len(ordered) * each
     return Rate(
-        len(ordered) * each / seconds, ordered[len(ordered) // 2] * 1000, ordered[int(len(ordered) * 0.99)] * 1000
+        things / seconds,
+        ordered[len(ordered) // 2] * 1000,
+        ordered[int(len(ordered) * 0.99)] * 1000,
+        here * 1e6 / things,
+        server * 1e6 / things,
     )
+
+
+def best(rates: Sequence[Rate]) -> Rate:
+    return max(rates, key=lambda each: each.per_second)
 
 
 def line(label: str, figure: Rate) -> None:
     print(f"{label:<58} {figure}", flush=True)
 
 
-def ratio(label: str, ours: float, theirs: float, wanted: float | None = None) -> None:
-    goal = "" if wanted is None else f"   (wanted: {wanted:.2f})"
-    print(f"{label:<58} {ours / theirs:>9.2f} x{goal}", flush=True)
-
-
-def run(main: Awaitable[None]) -> None:
-    """On uvloop where it is there, as the services do."""
+def run(measuring: Coroutine[Any, Any, list[Figure]]) -> list[Figure]:
+    """Runs one benchmark, on uvloop where it is there, as the services do, and prints its figures."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(main)  # type: ignore[arg-type]  # Every caller hands in a coroutine.
+        figures = asyncio.run(measuring)
     else:
-        uvloop.run(main)  # type: ignore[arg-type]
+        figures = uvloop.run(measuring)
+    for figure in figures:
+        print(figure, flush=True)
+    return figures

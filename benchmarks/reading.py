@@ -9,7 +9,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks.load import prepare, ratio, run
+from benchmarks.load import Figure, prepare, run
 from benchmarks.server import BenchmarkServer, benchmark_server, new_tenant
 from contracts.events.base import Event, Recorded
 from contracts.ids import StreamName, TenantId
@@ -75,7 +75,7 @@ def library(server: BenchmarkServer) -> float:
         return EVENTS / (time.perf_counter() - started)
 
 
-async def main() -> None:
+async def figures() -> list[Figure]:
     async with benchmark_server() as server, server.ledger() as ledger:
         tenant_id = await new_tenant(ledger)
         for number in range(EVENTS // BATCH):
@@ -93,18 +93,14 @@ async def main() -> None:
         full = await pages(typed)
         folded = await folding(ledger, tenant_id)
         stock = await asyncio.to_thread(library, server)
-        for label, figure in (
-            ("ours, envelope and payload dict", raw),
-            ("ours, typed events", full),
-            ("ours, folding a stream of 1,000", folded),
-            ("eventsourcing's recorder, bytes", stock),
-        ):
-            print(f"{label:<58} {figure:>9,.0f}/s", flush=True)
-        ratio("envelope and payload dict : 150,000/s", raw, 150_000, 1)
-        ratio("typed : 60,000/s", full, 60_000, 1)
-        ratio("folding : 60,000/s", folded, 60_000, 1)
-        ratio("envelope and payload dict : eventsourcing's recorder", raw, stock)
+    print(f"{'eventsourcing recorder, bytes, nothing decoded':<58} {stock:>9,.0f}/s", flush=True)
+    detail = f"the library's recorder in the same run, bytes only: {stock:,.0f}/s"
+    return [
+        Figure("reading, envelope and payload dict", raw, 150_000, detail, unit="/s"),
+        Figure("reading, typed", full, 60_000, unit="/s"),
+        Figure("folding a stream of 1,000", folded, 60_000, unit="/s"),
+    ]
 
 
 if __name__ == "__main__":
-    run(main())
+    run(figures())

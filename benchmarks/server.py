@@ -1,5 +1,6 @@
 """The server that benchmarks run on: an embedded PostgreSQL of its own, durable, with a migrated ledger."""
 
+import os
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
@@ -24,6 +25,23 @@ class BenchmarkServer:
     cells: dict[str, str]
     feed_cells: dict[str, str]
     keys: LocalKeyStore
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the server so far: its first process, those that it runs, and those that have ended."""
+        running = [
+            self.pid,
+            *(int(each) for each in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()),
+        ]
+        ticks = 0
+        for pid in running:
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # It ended just now.
+            # proc(5): fields 14 to 17 of the line are utime, stime, cutime and cstime; the first two were cut off.
+            ticks += sum(int(each) for each in fields[11 : 15 if pid == self.pid else 13])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     @asynccontextmanager
     async def ledger(self, max_connections: int = 8) -> AsyncIterator[Ledger]:
@@ -48,6 +66,7 @@ async def benchmark_server() -> AsyncIterator[BenchmarkServer]:
                 {"cell-1": login_dsn(admin, "tenet_tenancy", passwords["tenet_tenancy"])},
                 {"cell-1": login_dsn(admin, PROJECTOR, passwords[PROJECTOR])},
                 await LocalKeyStore.open(state / "keys"),
+                server.pid or 0,
             )
 
 

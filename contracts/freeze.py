@@ -68,7 +68,7 @@ def asyncapi() -> dict[str, Any]:
         messages[key] = {
             "name": topic,
             "title": cls.__name__,
-            "summary": (cls.__doc__ or "").strip().splitlines()[0],
+            "summary": (cls.__doc__ or cls.__name__).strip().splitlines()[0],
             "contentType": "application/json",
             "payload": {"$ref": f"#/components/schemas/{key}"},
         }

@@ -1,1 +1,1 @@
-"""What every service stands on: the ledger, keys, the gRPC kit, authority, telemetry and the runtime. Knows no service."""
+"""What every service stands on: ledger, keys, gRPC kit, authority, telemetry, runtime. It knows no service."""

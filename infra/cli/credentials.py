@@ -63,12 +63,11 @@ class LocalTokens:
 
     def _fetch(self) -> dict[str, Any]:
         """By the standard library: a client of a whole HTTP package would cost each command a third of a second."""
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310  # The address always begins with http://.
             self._url,
             data=json.dumps({"name": self._name}).encode(),
             headers={"authorization": f"Bearer {read_secret(self._directory)}", "content-type": "application/json"},
         )
-        # The address is that of the issuer which runs here: its scheme is always http, on loopback.
         with urllib.request.urlopen(request, timeout=ISSUER_TIMEOUT_SECONDS) as answer:  # noqa: S310  # See above.
             content: dict[str, Any] = json.load(answer)
             return content

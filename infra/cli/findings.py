@@ -60,6 +60,7 @@ def report(
 def list_findings(
     tenants: TenantsOption = None,
     kind: str = typer.Option("", "--kind"),
+    everything: bool = typer.Option(False, "--all", help="Those that are fixed or dismissed too."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -68,8 +69,9 @@ def list_findings(
 
     async def work(session: Session) -> None:
         wanted = value_or_none(pb.FindingKind, kind, what="kind of finding")
+        states = [state for state in pb.FindingState.values() if state] if everything else []
         found = await every(
-            session, read.ListFindingsRequest(tenant_ids=tenants, kind=wanted), read.ListFindingsResponse
+            session, read.ListFindingsRequest(tenant_ids=tenants, kind=wanted, states=states), read.ListFindingsResponse
         )
         if as_json:
             show_json(found)
@@ -89,7 +91,7 @@ def list_findings(
                 )
                 for f in found.findings
             ],
-            empty="No finding.",
+            empty="No finding." if everything else "No finding is open; --all shows all.",
         )
 
     call(work, who, server)

@@ -42,7 +42,7 @@ class Totals:
         self.put_aside.update({item.reason: item.records for item in receipt.put_aside})
 
     def sentence(self) -> str:
-        parts = [f"{self.records:,} records in {self.batches} batches"]
+        parts = [f"{_count(self.records, 'record')} in {_count(self.batches, 'batch', 'batches')}"]
         if self.repeated:
             parts.append(f"{self.repeated:,} of them were there already")
         aside = ", ".join(f"{count:,} {reason}" for reason, count in self.put_aside.most_common())
@@ -50,8 +50,12 @@ class Totals:
             parts.append(f"put aside: {aside}")
         if self.skewed:
             parts.append(f"{self.skewed:,} with a clock that is not believed")
-        parts.append(f"{self.raised:,} detections raised, {self.joined:,} times added to")
+        parts.append(f"{_count(self.raised, 'detection')} raised, {_count(self.joined, 'time')} added to")
         return "; ".join(parts)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 async def send_batches(

@@ -15,6 +15,8 @@ from rich.text import Text
 USUAL_WIDTH = 100
 """Columns where the output is no terminal and nothing says how wide it is."""
 NARROWEST = 40
+ROOMY_FOR_TABLES = 70
+"""Below this width rows are shown one below the other."""
 ROOMY = 90
 """From this width on a table has room for an identifier of 36 characters in one piece."""
 
@@ -35,7 +37,22 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, titl
     if not listed:
         out.print(empty or "Nothing.")
         return
+    if out.width < ROOMY_FOR_TABLES:
+        _show_one_below_the_other(out, columns, listed, title)
+        return
     out.print(table_of(columns, listed, title=title))
+
+
+def _show_one_below_the_other(
+    out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str
+) -> None:
+    """What a narrow terminal shows instead of a table: every row as names and values, with a line between."""
+    if title:
+        out.print(title)
+    for row in rows:
+        out.print("─" * min(out.width, NARROWEST))
+        named = zip((name.rstrip(">!") for name in columns), row, strict=True)
+        show_pairs((name, cell if isinstance(cell, Text) else _cell(cell)) for name, cell in named)
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:

@@ -19,6 +19,7 @@ from infra.event_store.commands import (
     KeyReused,
     PreconditionFailed,
     PreparedCommand,
+    PreparedEvent,
     Verdict,
     VersionConflict,
 )
@@ -160,28 +161,50 @@ def append_statement(role: str, now_us: int, commands: Sequence[PreparedCommand]
 
 
 def _parameters(now_us: int, commands: Sequence[PreparedCommand]) -> list[Any]:
-    numbered = [(number, event) for number, command in enumerate(commands) for event in command.events]
+    numbers: list[int] = []
+    events: list[PreparedEvent] = []
     keys: list[bytes | None] = []
     digests: list[bytes | None] = []
-    for command in commands:
-        rest = [None] * (len(command.events) - 1)
-        keys += [command.request_key, *rest]
-        digests += [command.request_digest, *rest]
-    required = [(number, *each) for number, command in enumerate(commands) for each in command.preconditions]
-    openings = [(number, each) for number, command in enumerate(commands) for each in command.openings]
+    conditional = sealed = False
+    for number, command in enumerate(commands):
+        events += command.events
+        numbers.append(number)
+        keys.append(command.request_key)
+        digests.append(command.request_digest)
+        more = len(command.events) - 1
+        if more:
+            numbers += [number] * more
+            keys += [None] * more
+            digests += [None] * more
+        conditional = conditional or bool(command.preconditions)
+        sealed = sealed or bool(command.openings)
     return [
         now_us,
-        Int4Array.of([number for number, _ in numbered]),
-        TextArray.of([event.stream for _, event in numbered]),
-        Int8Array.of([event.version for _, event in numbered]),
-        TextArray.of([event.topic for _, event in numbered]),
-        TextArray.of([event.event_id for _, event in numbered]),
-        ByteaArray.of([event.entry for _, event in numbered]),
+        Int4Array.of(numbers),
+        TextArray.of([event.stream for event in events]),
+        Int8Array.of([event.version for event in events]),
+        TextArray.of([event.topic for event in events]),
+        TextArray.of([event.event_id for event in events]),
+        ByteaArray.of([event.entry for event in events]),
         ByteaArray.of(keys),
         ByteaArray.of(digests),
+        *(_precondition_arrays(commands) if conditional else _NO_PRECONDITIONS),
+        *(_opening_arrays(commands) if sealed else _NO_OPENINGS),
+    ]
+
+
+def _precondition_arrays(commands: Sequence[PreparedCommand]) -> tuple[Any, ...]:
+    required = [(number, *each) for number, command in enumerate(commands) for each in command.preconditions]
+    return (
         Int4Array.of([number for number, _, _ in required]),
         TextArray.of([stream for _, stream, _ in required]),
         Int8Array.of([version for _, _, version in required]),
+    )
+
+
+def _opening_arrays(commands: Sequence[PreparedCommand]) -> tuple[Any, ...]:
+    openings = [(number, each) for number, command in enumerate(commands) for each in command.openings]
+    return (
         Int4Array.of([number for number, _ in openings]),
         TextArray.of([each.event_id for _, each in openings]),
         TextArray.of([each.path for _, each in openings]),
@@ -189,7 +212,11 @@ def _parameters(now_us: int, commands: Sequence[PreparedCommand]) -> list[Any]:
         TextArray.of([each.key_id for _, each in openings]),
         ByteaArray.of([each.nonce for _, each in openings]),
         ByteaArray.of([each.ciphertext for _, each in openings]),
-    ]
+    )
+
+
+_NO_PRECONDITIONS = _precondition_arrays(())
+_NO_OPENINGS = _opening_arrays(())
 
 
 def verdicts_of(row: tuple[Any, ...], commands: Sequence[PreparedCommand]) -> list[Verdict]:

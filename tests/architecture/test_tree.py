@@ -10,6 +10,8 @@ from infra.runtime.settings import CHECKOUT
 from tests.architecture.tree import SERVICE_NAMES, own_files, python_files, shown
 
 MAX_LINES = 500
+READ_IN_ONE_PIECE = {"infra/transparency/verifier.py": 650}
+"""An auditor copies this one file out and trusts nothing else, so it is not cut in two; it may not grow either."""
 EMPTY_NAMES = re.compile(r"(^|_)(utils?|helpers?|misc|stuff|manager|common|base_?classes)(_|$)")
 """Names that say nothing. `common` is only the wire's shared package."""
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]) + r")\b")
@@ -35,7 +37,7 @@ def test_no_file_grows_beyond_what_one_sits_down_to_read() -> None:
         # A contract is read by its RPC, not from top to bottom, and its comments are its documentation.
         if is_source(path) and path.suffix != ".proto":
             count = len(path.read_text(encoding="utf-8").splitlines())
-            if count > MAX_LINES:
+            if count > READ_IN_ONE_PIECE.get(shown(path), MAX_LINES):
                 long[shown(path)] = count
     assert long == {}
 

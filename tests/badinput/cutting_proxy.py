@@ -1,4 +1,4 @@
-"""A TCP proxy before a service that passes requests on and loses the answers, as a network that breaks in between does."""
+"""A TCP proxy before a service that passes requests on and loses the answers, as a broken network does."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ async def cutting_proxy(target: str) -> AsyncIterator[Cutting]:
             task.add_done_callback(pumps.discard)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    proxy.address = "127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+    proxy.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield proxy
     finally:

@@ -115,9 +115,7 @@ async def test_an_unknown_and_a_foreign_tenant_are_answered_with_the_same_words(
         other = Customer(tenant_id, own.analyst, own.approver, own.approver_id, own.sensor)
         detections = provider.client("detections", own.analyst)
         errors.append(await refusal(report(detections, other, "x")))
-        errors.append(
-            await refusal(validate(detections, validation(other, "x", common_pb2.VERDICT_FALSE_POSITIVE)))
-        )
+        errors.append(await refusal(validate(detections, validation(other, "x", common_pb2.VERDICT_FALSE_POSITIVE))))
         tenancy = provider.client("tenancy", own.approver)
         tenants = tenancy.stub(tenancy_read_pb2_grpc.TenancyReadServiceStub)
         errors.append(
@@ -127,9 +125,7 @@ async def test_an_unknown_and_a_foreign_tenant_are_answered_with_the_same_words(
         stub = ledger.stub(ledger_read_pb2_grpc.LedgerReadServiceStub)
 
         async def first() -> object:
-            return await anext(
-                ledger.stream(stub.Read, ledger_read_pb2.ReadRequest(tenant_id=tenant_id), deadline=10)
-            )
+            return await anext(ledger.stream(stub.Read, ledger_read_pb2.ReadRequest(tenant_id=tenant_id), deadline=10))
 
         errors.append(await refusal(first()))
         return [

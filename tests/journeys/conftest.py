@@ -23,11 +23,17 @@ def settings() -> Iterator[Settings]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(settings: Settings) -> AsyncIterator[Stage]:
-    """The customers are there, with their people and Tenet's own rules; nothing has happened yet."""
+async def empty_stage(settings: Settings) -> AsyncIterator[Stage]:
+    """The whole system runs, and its ledger holds its first administrator only."""
     async with (
         running_system(settings, actuator=True) as running,
         Stage(place_of(settings, running.status())) as opened,
     ):
-        await set_up(opened)
         yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(empty_stage: Stage) -> Stage:
+    """The customers are there, with their people and Tenet's own rules; nothing has happened yet."""
+    await set_up(empty_stage)
+    return empty_stage

@@ -14,8 +14,9 @@ from rich.text import Text
 from infra.cli.connection import addresses_of
 from infra.cli.demo import play, recorded
 from infra.cli.demo.cast import CLINIC, CUSTOMERS
-from infra.cli.demo.ending import Figures, Published, figures, publish_all, suggestions
+from infra.cli.demo.ending import AUDITOR, Figures, Published, figures, publish_all, suggestions
 from infra.cli.demo.footprint import resident_bytes
+from infra.cli.demo.proof import prove_and_tamper
 from infra.cli.demo.stage import Place, Stage, StoryBroken
 from infra.cli.demo.storage import demo_settings, make_fresh
 from infra.cli.demo.terminal import Terminal
@@ -79,7 +80,9 @@ async def _demo(settings: Settings, paths: list[Path], *, measure: bool) -> None
                 published, commands = await _recorded(stage, paths, settings)
             else:
                 published, commands = await _examples(stage, terminal, settings)
-        reports(terminal, published, settings)
+            reports(terminal, published, settings)
+            if published:
+                await _proof(stage, terminal, published[-1 if paths else 0].tenant_id, settings)
         megabytes = resident_bytes() // MIB
         terminal.out.print()
         terminal.step("stopping")
@@ -160,6 +163,18 @@ def reports(terminal: Terminal, published: Iterable[Published], settings: Settin
     terminal.out.print(f"Reports, each as a page and as canonical JSON, in {shown(settings.state / 'reports')}:")
     for each in published:
         terminal.out.print(f"  {each.page.name}  {each.model.name}")
+
+
+async def _proof(stage: Stage, terminal: Terminal, tenant_id: str, settings: Settings) -> None:
+    """A bundle is valid without us; a copy of it with one altered byte is not, and the verifier says where."""
+    proof = await prove_and_tamper(stage, AUDITOR, tenant_id, settings.state / "audit")
+    terminal.out.print()
+    terminal.out.print(f"Audit bundle of {tenant_id}, checked with no network, database or trust in the provider:")
+    terminal.out.print(f"  ./tenet verify {shown(proof.bundle)}", soft_wrap=True)
+    for line in proof.summary:
+        terminal.out.print(f"    {line}")
+    terminal.out.print(f"  ./tenet verify {shown(proof.altered)}", soft_wrap=True)
+    terminal.out.print(f"    one byte altered; fails at position {proof.position}: {proof.failure}")
 
 
 def _look_yourself(terminal: Terminal, commands: dict[str, list[list[str]]]) -> None:

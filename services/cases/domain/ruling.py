@@ -24,6 +24,7 @@ from services.cases.domain.windows import Window, WindowKind, first_free_moment,
 
 MAX_STEPS = 100
 """Most steps of one plan, after each rule has been laid out over its assets."""
+LEAST_SEVERITY = 1
 OBSERVE_DEADLINE = "deadline"
 """The tripwire that every plan that observes has besides its own: its time is up."""
 STRONGER_THAN_FREEZE = frozenset({Precedence.PROTECTED_CLASS, Precedence.TRIPWIRE, Precedence.VALIDATED_CONTAINMENT})
@@ -210,7 +211,8 @@ def _subject_matches(line: Line, subject: Subject) -> bool:
     return (
         (not when.kinds or subject.event_kind in when.kinds)
         and (not when.techniques or any(_is_technique(found, when.techniques) for found in subject.techniques))
-        and subject.severity_id >= when.min_severity
+        # A line that asks for no more than the least severity also covers what has none: some sources tell none.
+        and (when.min_severity == LEAST_SEVERITY or subject.severity_id >= when.min_severity)
         and confidence >= when.min_confidence
     )
 

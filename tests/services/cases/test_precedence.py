@@ -141,3 +141,32 @@ def test_every_step_names_the_line_and_the_reason_that_it_comes_from() -> None:
     assert ruling.cited.digest == force.digest
     assert [step.line for step in ruling.steps] == ["look/look", "look/patch"]
     assert all(step.reason for step in ruling.steps)
+
+
+@pytest.mark.parametrize(("asked_for", "covered"), [(1, True), (2, False)])
+def test_a_line_that_asks_for_no_severity_also_covers_what_tells_none(asked_for: int, covered: bool) -> None:
+    charter = read_charter(
+        f"""
+charter: 1
+title: Least
+time_zone: UTC
+lines:
+  - id: any
+    outcome: Look.
+    when: {{min_severity: {asked_for}}}
+    then: {LOOK}
+"""
+    )
+    subject = Subject(
+        SubjectKind.DETECTION,
+        "detection-1",
+        "detection",
+        severity_id=0,
+        validation=Validation(1, Verdict.MALICIOUS, 90, "analyst"),
+    )
+    situation = Situation((subject,), (), START)
+    if covered:
+        assert rule(in_force(charter), situation).line.id == "any"
+    else:
+        with pytest.raises(errors.CharterLineMissing):
+            rule(in_force(charter), situation)
