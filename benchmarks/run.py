@@ -27,21 +27,18 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
 
 def table(figures: Sequence[Figure], taken: datetime, load: tuple[float, float]) -> str:
     """The results as Markdown. `load` is the one-minute load average before and after."""
-    rows = [
-        f"| {each.what} | {each.goal} | {'' if each.met else '**'}{each.shown(each.measured)}{'' if each.met else '**'} |"
-        f" {each.detail} |"
-        for each in figures
+    machine = f"{os.cpu_count()} processors, Python {platform.python_version()}"
+    busy = f"load average {load[0]:.1f} before and {load[1]:.1f} after"
+    lines = [
+        f"{taken:%Y-%m-%d %H:%M} UTC, {machine}, {busy}. Bold: short of what is wanted.",
+        "",
+        "| what | wanted | measured | made of |",
+        "|---|---|---|---|",
     ]
-    return "\n".join(
-        [
-            f"{taken:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} processors, Python {platform.python_version()}, load average "
-            f"{load[0]:.1f} before and {load[1]:.1f} after. Bold: short of what is wanted.",
-            "",
-            "| what | wanted | measured | of which |",
-            "|---|---|---|---|",
-            *rows,
-        ]
-    )
+    for each in figures:
+        bold = "" if each.met else "**"
+        lines.append(f"| {each.what} | {each.goal} | {bold}{each.shown(each.measured)}{bold} | {each.detail} |")
+    return "\n".join(lines)
 
 
 def with_results(text: str, results: str) -> str:

@@ -85,10 +85,10 @@ async def appending(server: BenchmarkServer, directory: Path) -> None:
     without, along = [], []
     async with server.ledger() as ledger:
         for _ in range(ROUNDS):
-            without.append(await append_rate(ledger))
+            without.append(await append_rate(server, ledger))
             process = await start_sealing(server, directory)
             try:
-                along.append(await append_rate(ledger))
+                along.append(await append_rate(server, ledger))
             finally:
                 process.terminate()
                 await process.wait()
@@ -97,7 +97,7 @@ async def appending(server: BenchmarkServer, directory: Path) -> None:
     print(f"  lost                             {100 * (1 - sealed / plain):8.1f} %   (≤ 10 %)")
 
 
-async def append_rate(ledger: Ledger) -> float:
+async def append_rate(server: BenchmarkServer, ledger: Ledger) -> float:
     tenant_id = await new_tenant(ledger)
     queues = []
     for _ in range(WAITING):
@@ -106,7 +106,7 @@ async def append_rate(ledger: Ledger) -> float:
             for _ in range(COMMANDS_EACH)
         ]
         queues.append([lambda each=command: ledger.recorder.append(tenant_id, each) for command in commands])
-    return (await measure(queues)).per_second
+    return (await measure(queues, server.cpu_seconds)).per_second
 
 
 async def start_sealing(server: BenchmarkServer, directory: Path) -> asyncio.subprocess.Process:

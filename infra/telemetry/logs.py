@@ -6,19 +6,23 @@ refused, and these may be personal. Its type, the frames and the reference that 
 
 import logging
 import sys
+import threading
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, BinaryIO
 
 import orjson
 import structlog
 from opentelemetry import trace
+from prometheus_client import Counter
 
 from contracts.errors import TenetError
 from contracts.events.base import Sealed
 
 MAX_LOGGED_STRING = 2_000
 MAX_LOGGED_FRAMES = 40
+
+ENTRIES_LOST = Counter("tenet_log_entries_lost_total", "Log entries that could not be written, as on a full disk.")
 
 _Entry = MutableMapping[str, Any]
 
@@ -38,7 +42,7 @@ def configure_logs(service: str, level: str, stream: BinaryIO | None = None) -> 
     structlog.configure(
         processors=[*common, _to_json],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(stream or sys.stderr.buffer),
+        logger_factory=_writer_factory(stream or sys.stderr.buffer),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler()
@@ -51,6 +55,28 @@ def configure_logs(service: str, level: str, stream: BinaryIO | None = None) -> 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(number, logging.WARNING))
+
+
+class EntryWriter:
+    """Writes an entry a line. One that cannot be written is counted: a full disk must not make answers fail."""
+
+    def __init__(self, stream: BinaryIO, lock: threading.Lock) -> None:
+        self._stream, self._lock = stream, lock
+
+    def msg(self, entry: bytes) -> None:
+        with self._lock:
+            try:
+                self._stream.write(entry + b"\n")
+                self._stream.flush()
+            except OSError:
+                ENTRIES_LOST.inc()
+
+    debug = info = warning = error = critical = msg
+
+
+def _writer_factory(stream: BinaryIO) -> Callable[..., EntryWriter]:
+    writer = EntryWriter(stream, threading.Lock())
+    return lambda *_names: writer
 
 
 def _service_name(service: str) -> structlog.typing.Processor:

@@ -1,4 +1,8 @@
-"""A database that goes away in the middle of calls: each is answered with a stable reason, and nothing is lost."""
+"""A database that goes away in the middle of calls: each is answered with a stable reason, and nothing is lost.
+
+What goes away is the server with the provider's ledger, the read databases and one customer's ledger. The other
+customer's ledger lies on a second server, and goes on.
+"""
 
 import asyncio
 from collections import Counter
@@ -67,7 +71,7 @@ def calls_of(provider: Provider, customer: Customer) -> dict[str, Call]:
 
 
 async def test_every_call_while_the_database_is_away_has_a_stable_reason_and_what_was_acknowledged_stays(
-    system: RunningSystem, provider: Provider, own: Customer
+    system: RunningSystem, provider: Provider, own: Customer, foreign: Customer
 ) -> None:
     stopped = asyncio.Event()
     refused: Counter[tuple[str, str, str]] = Counter()
@@ -85,20 +89,25 @@ async def test_every_call_while_the_database_is_away_has_a_stable_reason_and_wha
                 acknowledged.append(answer.customer_report_id)
             await asyncio.sleep(0.02)
 
-    calls = calls_of(provider, own)
+    calls = calls_of(provider, foreign)
+    elsewhere = provider.client("detections", own.approver)
+    calls["elsewhere"] = lambda: report(elsewhere, own, "Meanwhile")
     asking = [asyncio.create_task(ask(name, call)) for name, call in calls.items()]
     for _ in range(KILLS):
         await asyncio.sleep(BETWEEN_KILLS_SECONDS)
-        assert await asyncio.to_thread(system.kill, "postgres")
+        while not await asyncio.to_thread(system.kill, "postgres"):
+            await asyncio.sleep(0.1)  # It is being started again.
     await asyncio.sleep(BETWEEN_KILLS_SECONDS)
     await asyncio.to_thread(system.wait_until_ready)
     stopped.set()
     await asyncio.gather(*asking)
     strange = {key: count for key, count in refused.items() if key[2] not in REASONS}
     assert strange == {}
-    assert {name for name, _, _ in refused} >= {"report", "ingest"}, "the kills met no call"
+    met = {name for name, _, _ in refused}
+    assert met >= {"report", "ingest"}, "the kills met no call"
+    assert "elsewhere" not in met, "a server that is away stopped a customer whose ledger is not there"
     await asyncio.gather(*(call() for call in calls.values()))
-    filed = await entries(provider, own, "tenet.detections.CustomerReportFiled")
+    filed = await entries(provider, foreign, "tenet.detections.CustomerReportFiled")
     identifiers = Counter(entry["data"]["customer_report_id"] for entry in filed)
     assert acknowledged
     assert [identifiers[each] for each in acknowledged] == [1] * len(acknowledged)

@@ -92,8 +92,8 @@ async def _before_while_and_after(disk: Path, provider: Provider) -> None:
         except RemoteError as error:
             refused[error.code.name, error.reason] += 1
     assert refused, "the disk was not full"
-    assert {reason for _, reason in refused} <= REASONS
-    assert {code for code, _ in refused} <= {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
+    assert {reason for _, reason in refused} <= REASONS, refused
+    assert {code for code, _ in refused} <= {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}, refused
     filler.unlink()
     acknowledged.append(await _once_there_is_room(provider, customer))
     receipt = (await send(provider, customer, lines(harmless("office", 1)), "batch-full")).receipt

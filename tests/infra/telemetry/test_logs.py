@@ -1,5 +1,6 @@
 """Logs are JSON, carry the trace, and hold nothing personal."""
 
+import errno
 import io
 import json
 import logging
@@ -12,7 +13,7 @@ import structlog
 from contracts.errors import Conflict
 from contracts.events.base import Sealed
 from infra.telemetry import span
-from infra.telemetry.logs import MAX_LOGGED_STRING, configure_logs
+from infra.telemetry.logs import ENTRIES_LOST, MAX_LOGGED_STRING, configure_logs
 
 
 class Uncloseable(io.BytesIO):
@@ -110,3 +111,15 @@ def test_a_sealed_value_is_logged_as_its_subject(stream: Uncloseable) -> None:
 def test_a_long_value_is_cut(stream: Uncloseable) -> None:
     structlog.get_logger().info("long", value="x" * (MAX_LOGGED_STRING + 500))
     assert len(stream.entries()[0]["value"]) == MAX_LOGGED_STRING + 1
+
+
+class FullDisk(io.BytesIO):
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_entry_that_cannot_be_written_is_counted_and_fails_nobody(stream: Uncloseable) -> None:
+    before = ENTRIES_LOST._value.get()
+    configure_logs("cases", "info", FullDisk())
+    structlog.get_logger().error("disk_is_full")
+    assert ENTRIES_LOST._value.get() == before + 1
