@@ -23,6 +23,8 @@ KEEP_UNREACHABLE_SECONDS = 3_600.0
 """How long keys go on being believed while their issuer cannot be reached."""
 MIN_REFETCH_SECONDS = 10.0
 """Tokens with made-up key ids must not turn this process into a flood against the issuer."""
+MIN_RETRY_SECONDS = 1.0
+"""The same while none of the issuer's keys are known, so that it is back soon for its people when it is back."""
 
 PublicKey = RSAKey | ECKey | OKPKey
 
@@ -79,8 +81,14 @@ class IssuerKeys:
     async def _refetch(self, uri: str, known: _Known, key_id: str) -> None:
         async with known.lock:
             fresh = self._age(known) <= KEEP_SECONDS
-            if (key_id in known.keys and fresh) or self._clock() - known.tried_at < MIN_REFETCH_SECONDS:
+            if key_id in known.keys and fresh:
                 return
+            # An issuer that has never answered has said nothing about this key: its token is not wrong, only early.
+            pause = MIN_REFETCH_SECONDS if known.keys else MIN_RETRY_SECONDS
+            if self._clock() - known.tried_at < pause:
+                if known.keys:
+                    return
+                raise IssuerUnreachable("The issuer's keys could not be fetched a moment ago.")
             known.tried_at = self._clock()
             try:
                 known.keys = parse_keys(await self._source.fetch(uri))

@@ -27,7 +27,7 @@ from infra.event_store.limits import (
 )
 from infra.event_store.mapper import Mapper
 from infra.event_store.placements import Placements
-from infra.event_store.reads import NO_UPPER_BOUND, StoredEntry, begin_reading, end_reading
+from infra.event_store.reads import NO_UPPER_BOUND, StoredEntry, fetch_all
 
 log = structlog.get_logger(__name__)
 
@@ -60,18 +60,8 @@ class Feed:
         upto = NO_UPPER_BOUND if to_position is None else to_position
         try:
             async with self._pools.connection(placement.cell) as connection:
-                cursor = connection.cursor(binary=True)
-                try:
-                    async with connection.pipeline():
-                        await begin_reading(connection, placement.role if self._as_tenant else None)
-                        await cursor.execute(
-                            _entries_query(placement.schema), (from_position, upto, min(limit, MAX_FEED_BATCH))
-                        )
-                        await connection.execute("COMMIT")
-                except psycopg.Error:
-                    await end_reading(connection)
-                    raise
-                rows = await cursor.fetchall()
+                query = (_entries_query(placement.schema), [from_position, upto, min(limit, MAX_FEED_BATCH)])
+                (rows,) = await fetch_all(connection, placement.role if self._as_tenant else None, [query])
         except (psycopg.OperationalError, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedTable) as error:
             self._placements.forget(tenant_id)
             raise StoreUnavailable("The ledger's database does not answer.") from error

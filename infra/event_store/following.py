@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
+from contracts.errors import TenantUnknown
 from contracts.ids import TenantId
 from infra.event_store.feed import Feed
 from infra.event_store.mapper import Mapper
@@ -20,8 +21,12 @@ class FollowedLedgers:
 
     async def heads(self, tenant_ids: Sequence[TenantId]) -> Mapping[TenantId, int]:
         """The next position of each tenant's ledger; a tenant without a ledger is left out. Raises StoreUnavailable."""
-        there = set(await self._placements.tenants())
-        return await self._feed.heads([tenant_id for tenant_id in tenant_ids if tenant_id in there])
+        try:
+            return await self._feed.heads(tenant_ids)
+        except TenantUnknown:
+            # The register is asked only when one is missing: the heads are asked for after every append.
+            there = set(await self._placements.tenants())
+            return await self._feed.heads([tenant_id for tenant_id in tenant_ids if tenant_id in there])
 
     async def entries(self, tenant_id: TenantId, from_position: int, limit: int) -> Sequence[FeedEntry]:
         """At most `limit` entries from a position on. Raises TenantUnknown, StoreUnavailable."""

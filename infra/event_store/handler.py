@@ -25,6 +25,7 @@ from infra.event_store.mapper import Mapper
 from infra.event_store.reads import GroupedReads, RequestSeen, StoredEntry
 from infra.event_store.recorder import Recorder
 from infra.event_store.repository import Aggregate, Loaded, Repository
+from infra.telemetry import span
 
 S = TypeVar("S")
 
@@ -142,9 +143,11 @@ class CommandHandler:
     async def _append(self, call: Call, unit: Unit, key: bytes, digest: bytes) -> Committed | None:
         """Appends what the unit gathered; None when it was decided on states that have moved on."""
         drafts = _envelopes(call, unit, key, digest)
-        events, openings = await self._mapper.prepare(drafts)
-        required = tuple((stream, version) for stream, version in unit.required.items())
-        verdict = await self._recorder.append(call.tenant_id, PreparedCommand(events, key, digest, required, openings))
+        with span("append", tenant=call.tenant_id, events=len(drafts)):
+            events, openings = await self._mapper.prepare(drafts)
+            required = tuple((stream, version) for stream, version in unit.required.items())
+            prepared = PreparedCommand(events, key, digest, required, openings)
+            verdict = await self._recorder.append(call.tenant_id, prepared)
         match verdict:
             case Accepted():
                 return self._committed(call.tenant_id, events, verdict)

@@ -76,7 +76,7 @@ class Ledger:
             mapper = Mapper(keys)
             feed = Feed(feed_pools, placements, mapper, as_tenant=feed_pools is pools)
             stack.push_async_callback(feed.close)
-            reads = GroupedReads(pools, placements)
+            reads = GroupedReads(feed_pools, placements, as_tenant=feed_pools is pools)
             stack.push_async_callback(reads.close)
             recorder = Recorder(pools, placements, clock)
             stack.push_async_callback(recorder.close)

@@ -72,6 +72,11 @@ class Lines(Generic[A]):
         if not self._tasks[tenant_id]:
             self._start(tenant_id, line)
 
+    @property
+    def waiting(self) -> int:
+        """How many asks wait for their turn, over all tenants."""
+        return sum(len(line) for line in self._waiting.values())
+
     async def close(self) -> None:
         """Lets everything that waits be served, and takes nothing new."""
         self._closed = True

@@ -1,7 +1,8 @@
 """Reads that every command makes: was this request recorded before, and what did these streams see since a version.
 
-Those that wait for the same tenant go out together, as appends do: one transaction under the tenant's role, one round
-trip. Each query sees at least everything that was committed before it was asked for.
+Those that wait for the same tenant go out together, as appends do, in one round trip: as the login that only reads
+entries, or else in a transaction under the tenant's role. Each query sees at least everything that was committed before
+it was asked for.
 """
 
 from collections import defaultdict
@@ -65,8 +66,10 @@ class _ReadStream(Ask[list[StoredEntry]]):
 class GroupedReads:
     """The grouped reads of one process."""
 
-    def __init__(self, pools: CellPools, placements: Placements) -> None:
+    def __init__(self, pools: CellPools, placements: Placements, *, as_tenant: bool = True) -> None:
+        """`as_tenant`: as for `feed.Feed`."""
         self._pools = pools
+        self._as_tenant = as_tenant
         self._placements = placements
         self._lines: Lines[_FindRequest | _ReadStream] = Lines(
             self._serve, max_waiting=MAX_WAITING_READS, max_group=MAX_GROUP_READS, max_weight=0
@@ -95,45 +98,65 @@ class GroupedReads:
         streams = [ask for ask in group if isinstance(ask, _ReadStream)]
         try:
             async with self._pools.connection(placement.cell) as connection:
-                await _answer(connection, placement, requests, streams)
+                await _answer(connection, placement, requests, streams, as_tenant=self._as_tenant)
         except (psycopg.OperationalError, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedTable) as error:
             self._placements.forget(tenant_id)
             raise StoreUnavailable("The ledger's database does not answer.") from error
 
 
 async def _answer(
-    connection: Connection, placement: Placement, requests: Sequence[_FindRequest], streams: Sequence[_ReadStream]
+    connection: Connection,
+    placement: Placement,
+    requests: Sequence[_FindRequest],
+    streams: Sequence[_ReadStream],
+    *,
+    as_tenant: bool,
 ) -> None:
-    found: AsyncCursor[tuple[Any, ...]] = connection.cursor(binary=True)
-    read: AsyncCursor[tuple[Any, ...]] = connection.cursor(binary=True)
-    try:
-        async with connection.pipeline():
-            await begin_reading(connection, placement.role)
-            if requests:
-                await found.execute(_requests_query(placement.schema), (ByteaArray.of([ask.key for ask in requests]),))
-            if streams:
-                await read.execute(
-                    _streams_query(placement.schema),
-                    (
-                        TextArray.of([ask.stream for ask in streams]),
-                        Int8Array.of([ask.after for ask in streams]),
-                        Int8Array.of([ask.at for ask in streams]),
-                    ),
-                )
-            await connection.execute("COMMIT")
-    except psycopg.Error:
-        await end_reading(connection)
-        raise
+    queries: list[tuple[bytes, list[Any]]] = []
     if requests:
-        seen = {bytes(key): RequestSeen(position, bytes(digest)) for key, position, digest in await found.fetchall()}
+        queries.append((_requests_query(placement.schema), [ByteaArray.of([ask.key for ask in requests])]))
+    if streams:
+        queries.append(
+            (
+                _streams_query(placement.schema),
+                [
+                    TextArray.of([ask.stream for ask in streams]),
+                    Int8Array.of([ask.after for ask in streams]),
+                    Int8Array.of([ask.at for ask in streams]),
+                ],
+            )
+        )
+    answers = await fetch_all(connection, placement.role if as_tenant else None, queries)
+    if requests:
+        seen = {bytes(key): RequestSeen(position, bytes(digest)) for key, position, digest in answers.pop(0)}
         for request in requests:
             request.answer(seen.get(request.key))
     if streams:
         rows: dict[int, list[StoredEntry]] = defaultdict(list)
-        for place, *entry in await read.fetchall():
+        for place, *entry in answers.pop(0):
             rows[place].append(StoredEntry(*entry))
         for place, ask in enumerate(streams, start=1):
             ask.answer(rows[place])
+
+
+async def fetch_all(
+    connection: Connection, role: str | None, queries: Sequence[tuple[bytes, list[Any]]]
+) -> list[list[tuple[Any, ...]]]:
+    """The rows of each query. A single one without a role needs no transaction around it, which is three statements."""
+    cursors: list[AsyncCursor[tuple[Any, ...]]] = [connection.cursor(binary=True) for _ in queries]
+    if role is None and len(queries) == 1:
+        await cursors[0].execute(*queries[0])
+        return [await cursors[0].fetchall()]
+    try:
+        async with connection.pipeline():
+            await begin_reading(connection, role)
+            for cursor, query in zip(cursors, queries, strict=True):
+                await cursor.execute(*query)
+            await connection.execute("COMMIT")
+    except psycopg.Error:
+        await end_reading(connection)
+        raise
+    return [await cursor.fetchall() for cursor in cursors]
 
 
 async def begin_reading(connection: Connection, role: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import structlog
+from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.errors import ClockRefused, Kind, LedgerReadOnly, StoreUnavailable, TenantUnknown, TenetError
 from contracts.ids import StreamName, TenantId
@@ -33,6 +34,13 @@ from infra.event_store.limits import (
 )
 from infra.event_store.lines import Ask, Lines
 from infra.event_store.placements import Placement, Placements
+from infra.telemetry.metrics import LATENCY_BUCKETS
+
+APPEND_SECONDS = Histogram(
+    "tenet_append_seconds", "Time that a group of commands took to be durable.", buckets=LATENCY_BUCKETS
+)
+COMMANDS = Counter("tenet_append_commands_total", "Commands that went to a ledger in groups.")
+WAITING = Gauge("tenet_append_waiting_commands", "Commands that wait for the next group of their tenant.")
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +79,7 @@ class Recorder:
         self._lines: Lines[_Append] = Lines(
             self._serve, max_waiting=MAX_WAITING_COMMANDS, max_group=MAX_GROUP_COMMANDS, max_weight=MAX_GROUP_BYTES
         )
+        WAITING.set_function(lambda: self._lines.waiting)
 
     async def append(self, tenant_id: TenantId, command: PreparedCommand) -> Verdict:
         """Appends one command, durably, and returns the ledger's verdict on it.
@@ -89,8 +98,10 @@ class Recorder:
         await self._lines.close()
 
     async def _serve(self, tenant_id: TenantId, group: list[_Append]) -> None:
+        COMMANDS.inc(len(group))
         try:
-            verdicts = await self._commit_surely(tenant_id, [ask.command for ask in group])
+            with APPEND_SECONDS.time():
+                verdicts = await self._commit_surely(tenant_id, [ask.command for ask in group])
         except (StoreUnavailable, ClockRefused, TenantUnknown, LedgerReadOnly):
             raise
         except TenetError as error:

@@ -5,7 +5,8 @@ customer's ledger lies on a second server, and goes on.
 """
 
 import asyncio
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 KILLS = 3
 BETWEEN_KILLS_SECONDS = 1.5
+FELT_SECONDS = 0.2
 REASONS = {
     "STORE_UNAVAILABLE",
     "READ_DATABASE_UNAVAILABLE",
@@ -76,15 +78,18 @@ async def test_every_call_while_the_database_is_away_has_a_stable_reason_and_wha
     stopped = asyncio.Event()
     refused: Counter[tuple[str, str, str]] = Counter()
     acknowledged: list[str] = []
+    slowest: defaultdict[str, float] = defaultdict(float)
 
     async def ask(name: str, call: Call) -> None:
         while not stopped.is_set():
+            started = time.monotonic()
             try:
                 answer = await call()
             except RemoteError as error:
                 refused[name, error.code.name, error.reason] += 1
                 await asyncio.sleep(0.05)
                 continue
+            slowest[name] = max(slowest[name], time.monotonic() - started)
             if name == "report":
                 acknowledged.append(answer.customer_report_id)
             await asyncio.sleep(0.02)
@@ -104,7 +109,8 @@ async def test_every_call_while_the_database_is_away_has_a_stable_reason_and_wha
     strange = {key: count for key, count in refused.items() if key[2] not in REASONS}
     assert strange == {}
     met = {name for name, _, _ in refused}
-    assert met >= {"report", "ingest"}, "the kills met no call"
+    # A short absence is waited for; then the call is late instead of refused.
+    assert met or slowest["report"] > FELT_SECONDS, "the kills met no call"
     assert "elsewhere" not in met, "a server that is away stopped a customer whose ledger is not there"
     await asyncio.gather(*(call() for call in calls.values()))
     filed = await entries(provider, foreign, "tenet.detections.CustomerReportFiled")

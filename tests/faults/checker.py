@@ -3,6 +3,7 @@
 Every function answers a list of problems in words, empty when there is none.
 """
 
+import base64
 import hashlib
 import json
 import struct
@@ -86,6 +87,16 @@ def check_tail(rows: list[Row], journal: Iterable[Mapping[str, Any]], tenant_id:
     return [f"the tail saw {len(seen)} of {len(stored)} entries, and differs from place {differs} on"]
 
 
+def check_checkpoint(rows: list[Row], checkpoint: str) -> list[str]:
+    """The head that was signed (C2SP tlog-checkpoint: origin, size, root) is that of all stored entries, RFC 6962."""
+    _, size, root = checkpoint.splitlines()[:3]
+    if int(size) != len(rows):
+        return [f"the signed head covers {size} of {len(rows)} entries"]
+    if base64.b64decode(root) != _root([row.leaf_hash for row in rows]):
+        return [f"the signed root of {size} entries is not that of what is stored"]
+    return []
+
+
 def read_journal(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -105,6 +116,17 @@ def check(server: str, tenant_ids: Iterable[str], journal: list[dict[str, Any]])
             ]
             problems += [f"{tenant_id}: {problem}" for problem in found]
     return problems
+
+
+def _root(hashes: list[bytes]) -> bytes:
+    """Merkle tree head by RFC 6962, section 2.1, built level by level: a node without a sibling moves up as it is."""
+    if not hashes:
+        return hashlib.sha256(b"").digest()
+    while len(hashes) > 1:
+        pairs = zip(hashes[::2], hashes[1::2], strict=False)
+        above = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        hashes = above + hashes[len(above) * 2 :]
+    return hashes[0]
 
 
 def _order(rows: list[Row]) -> Iterator[str]:

@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from aiohttp import ClientSession
 from tenet.common.v1 import common_pb2
 
+from infra.actuator.credentials import Credentials
+from infra.actuator.state import Behaviour
 from infra.runtime.settings import SERVICES
 from tests.faults.chaos import Chaos
 from tests.faults.checker import LEDGER_DATABASE, Row, check, read_journal, read_rows
@@ -24,7 +27,7 @@ from tests.faults.journal import Journal
 from tests.faults.load import Load
 from tests.faults.rebuilds import ReadModels, compare_with_rebuilds
 from tests.faults.tail import Tail
-from tests.fixtures.customers import Customer, Provider
+from tests.fixtures.customers import Customer, Provider, agent_of
 from tests.fixtures.running_system import RunningSystem, running_system
 
 TENANTS = ("north", "south")
@@ -68,6 +71,7 @@ async def run(
             hosts = [f"host-{number}" for number in range(max(20, int(seconds / 60 * HOSTS_PER_MINUTE)))]
             for customer in customers:
                 await provider.register_hosts(customer, [f"{customer.tenant_id}-{host}" for host in hosts])
+            await _teach_bad_manners(system, [f"{tenant}-{host}" for tenant in TENANTS for host in hosts])
             tail = await _tail(provider, customers, journal)
             following = asyncio.create_task(tail.run())
             loads = [
@@ -95,6 +99,15 @@ async def _set_up(provider: Provider) -> list[Customer]:
         await provider.preauthorise(customer, "contain network", "stop process")
         customers.append(customer)
     return customers
+
+
+async def _teach_bad_manners(system: RunningSystem, hosts: list[str]) -> None:
+    """For some hosts the receiver takes effect and then fails or hangs: the sender cannot know, and must not repeat."""
+    headers = {"Authorization": f"Bearer {Credentials.of(system.settings.secrets_dir).control}"}
+    async with ClientSession(f"http://{system.address('actuator')}", headers=headers, raise_for_status=True) as session:
+        for behaviour, behaving in ((Behaviour.FAIL_AFTER, hosts[1::5]), (Behaviour.HANG_AFTER, hosts[2::5])):
+            for host in behaving:
+                await session.post("/control", json={"behaviour": behaviour.value, "target": agent_of(host)})
 
 
 async def _tail(provider: Provider, customers: list[Customer], journal: Journal) -> Tail:

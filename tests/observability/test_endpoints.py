@@ -20,6 +20,10 @@ EVERYWHERE = {
     "tenet_rpc_seconds",
     "tenet_rpcs_in_flight",
     "tenet_rpc_unexpected_errors",
+    "tenet_log_entries_lost",
+    "tenet_append_seconds",
+    "tenet_append_commands",
+    "tenet_append_waiting_commands",
     "process_resident_memory_bytes",
 }
 VIEWS = {"tenet_projection_entries", "tenet_projection_tenants_behind"}

@@ -16,11 +16,12 @@ ON_THE_WAY = {
     "/tenet.cases.v1.CasesWriteService/AddNote",
     "/tenet.reporting.v1.ReportingWriteService/PublishReport",
 }
-POLICIES_ON_THE_WAY = {
+REACTIONS_ON_THE_WAY = {
     "open_case_when_detection_validated",
     "decide_plan_when_case_opened",
     "dispatch_action_when_plan_decided",
-    "verify_action_when_acknowledged",
+    "carry out action",
+    "append",
 }
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -42,7 +43,7 @@ async def test_one_trace_leads_from_the_batch_to_the_report(journey: Journey, sp
     assert {span.service for span in found} >= SERVICES_ON_THE_WAY
     assert {span.name for span in found} >= ON_THE_WAY
     words = " ".join(f"{span.name} {span.attributes}" for span in found)
-    assert [policy for policy in POLICIES_ON_THE_WAY if policy not in words] == []
+    assert [reaction for reaction in REACTIONS_ON_THE_WAY if reaction not in words] == []
 
 
 async def test_every_span_of_the_trace_hangs_on_another_one(journey: Journey, spans: Collector) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import OctKey
+from joserfc.jwk import OctKey, OKPKey
 
 from contracts.errors import TenetError
 from infra.auth.errors import CredentialExpired, CredentialRefused, IssuerUnreachable
-from infra.auth.jwks import HttpKeySource, parse_keys
+from infra.auth.jwks import MIN_RETRY_SECONDS, HttpKeySource, IssuerKeys, parse_keys
 from infra.auth.tokens import LEEWAY_SECONDS
 from tests.fixtures.provider_ledger import ProviderLedger
 from tests.infra.auth.conftest import new_key
@@ -163,6 +163,36 @@ async def test_a_token_is_believed_no_more_when_its_issuer_is_bound_anew(
     await directory.refresh()
     with pytest.raises(IssuerUnreachable):
         await verifier.verify(token)
+
+
+class Flaky:
+    """A source of one key that may be away. It implements `KeySource`."""
+
+    def __init__(self, key: OKPKey) -> None:
+        self.away, self.asked = True, 0
+        self._body = json.dumps({"keys": [key.as_dict(private=False)]}).encode()
+
+    async def fetch(self, uri: str) -> bytes:
+        self.asked += 1
+        if self.away:
+            raise IssuerUnreachable("Away.")
+        return self._body
+
+
+async def test_while_an_issuer_has_never_answered_its_tokens_are_early_and_not_wrong() -> None:
+    now = 100.0
+    source = Flaky(new_key("key-1"))
+    keys = IssuerKeys(source, lambda: now)
+    for _ in range(5):
+        with pytest.raises(IssuerUnreachable):
+            await keys.find("https://issuer/jwks", "key-1")
+    assert source.asked == 1
+    source.away = False
+    now += MIN_RETRY_SECONDS
+    assert await keys.find("https://issuer/jwks", "key-1") is not None
+    for number in range(5):
+        assert await keys.find("https://issuer/jwks", f"made-up-{number}") is None
+    assert source.asked == 2
 
 
 @pytest.mark.parametrize("uri", ["http://keys.example/jwks", "file:///etc/passwd", "ftp://127.0.0.1/jwks"])

@@ -181,6 +181,27 @@ async def test_a_function_of_the_callers_own_does_not_shadow_what_the_ledger_cal
         assert await cursor.fetchall() == []
 
 
+async def test_a_temporary_table_does_not_take_the_place_of_the_ledger(
+    connect: Any, servers: Servers, placement: Placement
+) -> None:
+    async with connect("tenet_cases") as connection:
+        # Temporary tables are refused to the service's login; an operator who grants them must not open a way either.
+        async with await AsyncConnection.connect(servers.admin["cell-1"], autocommit=True) as admin:
+            await admin.execute(f"GRANT TEMPORARY ON DATABASE {connection.info.dbname} TO tenet_cases")
+        try:
+            await connection.execute(
+                "CREATE TEMPORARY TABLE events (position bigint, recorded_at bigint, version bigint, stream text, topic"
+                " text, event_id text, leaf_hash bytea, request_key bytea, request_digest bytea, entry bytea)"
+            )
+            await connection.execute("GRANT ALL ON pg_temp.events TO PUBLIC")
+            await _append_as(connection, placement.role, "case-diverted")
+            cursor = await connection.execute("SELECT count(*) FROM pg_temp.events")
+            assert await cursor.fetchone() == (0,)
+        finally:
+            async with await AsyncConnection.connect(servers.admin["cell-1"], autocommit=True) as admin:
+                await admin.execute(f"REVOKE TEMPORARY ON DATABASE {connection.info.dbname} FROM tenet_cases")
+
+
 async def test_only_the_tenancy_service_creates_tenants(connect: Any) -> None:
     async with connect("tenet_cases") as connection:
         with pytest.raises(errors.InsufficientPrivilege):
