@@ -21,7 +21,7 @@ from infra.actuator.credentials import Credentials
 from infra.actuator.state import Behaviour
 from infra.runtime.settings import SERVICES
 from tests.faults.chaos import Chaos
-from tests.faults.checker import LEDGER_DATABASE, Row, check, read_journal, read_rows
+from tests.faults.checker import LEDGER_DATABASE, Row, check, check_checkpoint, read_journal, read_rows
 from tests.faults.effects import check_effects, unfinished, verified
 from tests.faults.journal import Journal
 from tests.faults.load import Load
@@ -144,6 +144,7 @@ async def _settle(system: RunningSystem, tail: Tail) -> list[str]:
         rows = await asyncio.to_thread(_rows, server)
         heads = {tenant: len(found) for tenant, found in rows.items()}
         waiting = [f"{action} has no end" for found in rows.values() for action in unfinished(found)]
+        waiting += [f"{tenant} is not sealed" for tenant, head in heads.items() if _sealed(system, tenant) < head]
         waiting += [late for each in models for late in each.behind(heads)]
         if not waiting and heads == {tenant: len(found) for tenant, found in _rows(server).items()}:
             break
@@ -165,6 +166,7 @@ def _judge(system: RunningSystem, journal: Journal) -> Verdict:
     problems = [
         *journal.surprises,
         *check(server, TENANTS, read_journal(journal.path)),
+        *(f"{tenant}: {each}" for tenant in TENANTS for each in check_checkpoint(rows[tenant], _head(system, tenant))),
         *check_effects(every, system.state / "actuator" / "state.sqlite"),
         *(parked for each in models for parked in each.parked()),
         *compare_with_rebuilds(models, REBUILD_LIMIT_SECONDS),
@@ -182,6 +184,17 @@ def _judge(system: RunningSystem, journal: Journal) -> Verdict:
 def _rows(server: str) -> dict[str, list[Row]]:
     with psycopg.connect(server) as connection:
         return {tenant: read_rows(connection, tenant) for tenant in TENANTS}
+
+
+def _head(system: RunningSystem, tenant_id: str) -> str:
+    """The signed head of a tenant's log, as it lies on the disk; empty before the first."""
+    path = system.state / "log" / tenant_id / "checkpoint"
+    return path.read_text() if path.exists() else ""
+
+
+def _sealed(system: RunningSystem, tenant_id: str) -> int:
+    lines = _head(system, tenant_id).splitlines()
+    return int(lines[1]) if len(lines) > 1 else 0
 
 
 def _models(system: RunningSystem) -> list[ReadModels]:

@@ -1,5 +1,6 @@
 """The checker is only worth something if it finds what it is there to find."""
 
+import base64
 import hashlib
 import json
 import sqlite3
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.checker import Row, check_acknowledged, check_ledger, check_tail
+from tests.faults.checker import Row, check_acknowledged, check_checkpoint, check_ledger, check_tail
 from tests.faults.effects import DISPATCHED, VERIFIED, check_effects, unfinished
 
 
@@ -77,6 +78,23 @@ def test_a_tail_that_missed_or_swapped_an_entry_is_found() -> None:
     assert check_tail(SOUND, seen, "north") == []
     assert check_tail(SOUND, seen[:-1], "north")
     assert check_tail(SOUND, [seen[1], seen[0], seen[2]], "north")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7, 8, 11])
+def test_a_signed_head_of_other_entries_is_found(count: int) -> None:
+    rows = [row(position) for position in range(count)]
+    root = base64.b64encode(root_hash([each.leaf_hash for each in rows])).decode()
+    assert check_checkpoint(rows, f"log/north\n{count}\n{root}\n") == []
+    assert check_checkpoint([*rows, row(count)], f"log/north\n{count}\n{root}\n")
+    assert check_checkpoint([*rows[:-1], replace(rows[-1], leaf_hash=bytes(32))], f"log/north\n{count}\n{root}\n")
+
+
+def root_hash(leaves: list[bytes]) -> bytes:
+    """RFC 6962, section 2.1, word by word."""
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + root_hash(leaves[:split]) + root_hash(leaves[split:])).digest()
 
 
 def dispatched(position: int, action_id: str, step_id: str = "isolate") -> Row:
