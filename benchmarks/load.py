@@ -146,13 +146,8 @@ def line(label: str, figure: Rate) -> None:
 
 
 def run(measuring: Coroutine[Any, Any, list[Figure]]) -> list[Figure]:
-    """Runs one benchmark, on uvloop where it is there, as the services do, and prints its figures."""
-    try:
-        import uvloop
-    except ImportError:
-        figures = asyncio.run(measuring)
-    else:
-        figures = uvloop.run(measuring)
+    """Runs one benchmark on the event loop that the services run on, and prints its figures."""
+    figures = asyncio.run(measuring)
     for figure in figures:
         print(figure, flush=True)
     return figures
