@@ -27,13 +27,13 @@ class Proved:
     failure: str
 
 
-async def prove_and_tamper(stage: Stage, who: str, tenant_id: str, directory: Path, case_id: str = "") -> Proved:
+async def prove_and_tamper(stage: Stage, who: str, tenant_id: str, directory: Path) -> Proved:
     """Takes a bundle as that person, verifies it, alters a byte of a copy, and shows that it is found.
 
     `directory` is made anew. Raises RemoteError, Problem, and StoryBroken when the verifier is wrong either way.
     """
     bundle, altered = directory / "bundle", directory / "altered"
-    request = pb.ExportBundleRequest(tenant_id=tenant_id, purpose=PURPOSE, case_id=case_id or None)
+    request = pb.ExportBundleRequest(tenant_id=tenant_id, purpose=PURPOSE)
     await take_bundle(await stage.session(who), request, bundle)
     result = await asyncio.to_thread(verify, bundle)
     if result.problems:
@@ -48,10 +48,18 @@ async def prove_and_tamper(stage: Stage, who: str, tenant_id: str, directory: Pa
 
 
 def _alter(entries: Path) -> int:
-    """Changes one byte in the middle of the last file's first entry; its position."""
+    """Changes one byte in the middle of the middle entry of the last file, which holds a whole range; its position."""
     path = max(entries.glob("*.bundle"))
     data = bytearray(path.read_bytes())
-    length = int.from_bytes(data[:_LENGTH_BYTES], "big")
-    data[_LENGTH_BYTES + _CLOCK_BYTES + (length - _CLOCK_BYTES) // 2] ^= 1
+    starts = [0]
+    while (after := starts[-1] + _LENGTH_BYTES + _length(data, starts[-1])) < len(data):
+        starts.append(after)
+    middle = len(starts) // 2
+    entry = starts[middle] + _LENGTH_BYTES + _CLOCK_BYTES
+    data[entry + (_length(data, starts[middle]) - _CLOCK_BYTES) // 2] ^= 1
     path.write_bytes(data)
-    return int(path.stem)
+    return int(path.stem) + middle
+
+
+def _length(data: bytearray, start: int) -> int:
+    return int.from_bytes(data[start : start + _LENGTH_BYTES], "big")
