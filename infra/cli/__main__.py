@@ -12,6 +12,7 @@ from infra.cli import (
     cases,
     charters,
     conversations,
+    custody,
     detections,
     findings,
     ledger,
@@ -63,6 +64,7 @@ app.add_typer(conversations.notices, name="notice", rich_help_panel=CUSTOMER)
 app.add_typer(conversations.enquiries, name="enquiry", rich_help_panel=CUSTOMER)
 app.add_typer(reports.app, name="report", rich_help_panel=CUSTOMER)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=PROOF)
+app.add_typer(custody.app, name="custody", rich_help_panel=PROOF)
 app.command("access-log", rich_help_panel=PROOF)(access.access_log)
 app.command(rich_help_panel=PROOF)(replay)
 app.add_typer(audit.app, name="audit", rich_help_panel=PROOF)
