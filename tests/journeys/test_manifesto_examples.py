@@ -212,7 +212,9 @@ async def test_the_commands_that_the_demonstration_prints_work(
         code, output = await _run(words, settings, tmp_path)
         assert code == 0, f"./tenet {' '.join(words)} ended with {code}: {output}"
         assert output.strip(), f"./tenet {' '.join(words)} said nothing"
-        assert max(len(line.rstrip()) for line in output.splitlines()) <= 100
+        # Lines of `ledger read` are one an entry, for grep and cut, and are never folded.
+        if words[0] != "ledger":
+            assert [line for line in output.splitlines() if len(line.rstrip()) > 100] == [], words
     assert (tmp_path / "clinic.html").read_bytes().lower().startswith(b"<!doctype html>")
 
 
