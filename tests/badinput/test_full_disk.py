@@ -37,6 +37,8 @@ def small_disk() -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("a file system of its own can only be mounted as root")
     with tempfile.TemporaryDirectory(prefix="tenet-tests-") as directory:
+        # PostgreSQL's account must reach its data here, or they would lie on another disk.
+        Path(directory).chmod(0o711)
         state = Path(directory) / "disk"
         state.mkdir()
         options = f"size={DISK},mode=0711"
@@ -70,6 +72,7 @@ async def test_a_full_disk_is_answered_with_a_stable_reason_and_is_only_a_pause(
     system = RunningSystem(small_disk)
     try:
         system.start()
+        assert (small_disk / "postgres" / "data").is_dir(), "the database does not lie on the small disk"
         async with Provider(system) as provider:
             await _before_while_and_after(small_disk, provider)
     finally:
