@@ -1,6 +1,7 @@
 """A disk that is full under everything: ledger, objects, keys and logs. What is refused says so; nothing is lost."""
 
 import asyncio
+import itertools
 import os
 import subprocess
 import tempfile
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import grpc
 import pytest
+from tenet.detections.v1 import detections_write_pb2, detections_write_pb2_grpc
 
 from infra.grpc import RemoteError
-from tests.badinput.work import entries, report, send
-from tests.fixtures.customers import Customer, Provider, refusal
+from tests.badinput.work import detection, entries, report, send
+from tests.fixtures.customers import Customer, Provider, refusal, request_id
 from tests.fixtures.running_system import RunningSystem
 from tests.services.detections.records import harmless, lines
 
@@ -84,6 +86,7 @@ async def _before_while_and_after(disk: Path, provider: Provider) -> None:
     customer = await provider.onboard("cramped")
     client = provider.client("detections", customer.approver)
     acknowledged = [(await report(client, customer, f"Before {number}")).customer_report_id for number in range(5)]
+    detection_id = await detection(provider, customer, "host-cramped")
     filler = fill(disk)
     full = await refusal(send(provider, customer, lines(harmless("office", 1)), "batch-full"))
     assert (full.code.name, full.reason) == ("RESOURCE_EXHAUSTED", "OBJECT_STORE_FULL")
@@ -95,6 +98,8 @@ async def _before_while_and_after(disk: Path, provider: Provider) -> None:
         except RemoteError as error:
             refused[error.code.name, error.reason] += 1
     assert refused, "the disk was not full"
+    taken, reason = await _claim_until_refused(provider, customer, detection_id)
+    assert reason == "STORE_UNAVAILABLE"
     assert {reason for _, reason in refused} <= REASONS, refused
     assert {code for code, _ in refused} <= {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}, refused
     filler.unlink()
@@ -104,6 +109,29 @@ async def _before_while_and_after(disk: Path, provider: Provider) -> None:
     filed = await entries(provider, customer, "tenet.detections.CustomerReportFiled")
     identifiers = Counter(entry["data"]["customer_report_id"] for entry in filed)
     assert [identifiers[each] for each in acknowledged] == [1] * len(acknowledged)
+    topics = ("tenet.detections.DetectionClaimed", "tenet.detections.DetectionReleased")
+    # The outcome of the one that was refused is unknown to its caller; the same request id would tell.
+    assert taken <= len(await entries(provider, customer, *topics)) <= taken + 1
+
+
+async def _claim_until_refused(provider: Provider, customer: Customer, detection_id: str) -> tuple[int, str]:
+    """Claims and releases, which need room in the database alone: how many were taken, and why the next was not."""
+    client = provider.client("detections", customer.analyst)
+    stub = client.stub(detections_write_pb2_grpc.DetectionsWriteServiceStub)
+    deadline = time.monotonic() + FILLING_LIMIT_SECONDS
+    for taken in itertools.count():
+        method, make = (
+            (stub.ClaimDetection, detections_write_pb2.ClaimDetectionRequest)
+            if taken % 2 == 0
+            else (stub.ReleaseDetection, detections_write_pb2.ReleaseDetectionRequest)
+        )
+        request = make(tenant_id=customer.tenant_id, request_id=request_id(), detection_id=detection_id)
+        try:
+            await client.call(method, request)
+        except RemoteError as error:
+            return taken, error.reason
+        assert time.monotonic() < deadline, "the database always found room"
+    raise AssertionError("unreachable")
 
 
 async def _once_there_is_room(provider: Provider, customer: Customer) -> str:
