@@ -183,9 +183,9 @@ def upcaster(topic: str, from_version: int) -> Callable[[Upcaster], Upcaster]:
     return register
 
 
-def categories_of(module: Any) -> frozenset[str]:
-    """The stream categories that a module of event classes declares: what its service owns."""
-    return frozenset(cls.CATEGORY for cls in EVENT_CLASSES.values() if cls.__module__ == module.__name__)
+def categories_of(service: str) -> frozenset[str]:
+    """The stream categories that a service owns: those of the events that its name stands in the topic of."""
+    return frozenset(cls.CATEGORY for topic, cls in EVENT_CLASSES.items() if topic.split(".")[1] == service)
 
 
 def decode_payload(topic: str, schema_version: int, payload: Payload) -> Event:

@@ -1,6 +1,8 @@
 """Events of the detections service: telemetry received, rule packs, detections and their human validation."""
 
-from contracts.events.base import Event, Instant, Sealed, Value, event
+from enum import StrEnum
+
+from contracts.events.base import Event, Instant, Payload, Sealed, Value, event, upcaster
 from contracts.events.subjects import Evidence, Sight, Verdict
 from contracts.labels import Label
 
@@ -27,7 +29,7 @@ class FailedRule(Value):
     reason: str
 
 
-@event("tenet.detections.TelemetryReceived", category="telemetry")
+@event("tenet.detections.TelemetryReceived", category="telemetry", version=2)
 class TelemetryReceived(Event):
     """A batch whose bytes are durable in the object store. `records` = accepted + repeated + put aside.
 
@@ -49,6 +51,13 @@ class TelemetryReceived(Event):
     put_aside_sha256: str | None
     first_occurred_at: Instant | None
     last_occurred_at: Instant | None
+    first_record: int | None = None
+
+
+@upcaster("tenet.detections.TelemetryReceived", 1)
+def _telemetry_received_1(payload: Payload) -> Payload:
+    """Sensors could not say where in their source a batch begins."""
+    return {**payload, "first_record": None}
 
 
 @event("tenet.detections.RulePackImported", category="rule_pack")
@@ -172,3 +181,41 @@ class CustomerReportValidationWithdrawn(Event):
     customer_report_id: str
     validation_position: int
     reason: Sealed
+
+
+class HuntKind(StrEnum):
+    SQL = "sql"
+    RULE = "rule"
+    INDICATORS = "indicators"
+
+
+@event("tenet.detections.HuntCompleted", category="hunt")
+class HuntCompleted(Event):
+    """Somebody looked through archived telemetry from `start` on and before `end`, and this came of it.
+
+    `files` and `records` are what was looked at, `missing_hours` hours whose telemetry was not there any more, `found`
+    the rows or records that answer the question; `truncated` where there were more than an answer holds.
+    `detection_ids` are the detections that were raised or added to, marked retrospective by `DetectionFoundByHunt`.
+    """
+
+    hunt_id: str
+    kind: HuntKind
+    question: Sealed
+    reason: Sealed
+    start: Instant
+    end: Instant
+    files: int
+    records: int
+    missing_hours: int
+    found: int
+    truncated: bool
+    detection_ids: tuple[str, ...]
+
+
+@event("tenet.detections.DetectionFoundByHunt", category="detection")
+class DetectionFoundByHunt(Event):
+    """The activity was found in archived telemetry, long after it came: its times say nothing of how fast we were."""
+
+    detection_id: str
+    hunt_id: str
+    count: int

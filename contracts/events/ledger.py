@@ -49,13 +49,50 @@ class LogKeyIntroduced(Event):
     """A tenant's log signs with another key from now on; the key before it has signed the note that says so.
 
     `verifier_key` is in the form of C2SP signed-note; `fingerprint` is the SHA-256 of the public key, in hexadecimal.
-    The first key, generation 1, comes with the log and is handed over with its first checkpoint.
+    The first key, generation 1, comes with the log; it is recorded within a minute of the log's first head.
     """
 
     log_tenant_id: str
     generation: int
     verifier_key: str
     fingerprint: str
+
+
+@event("tenet.ledger.ReopeningProposed", category="recovery")
+class ReopeningProposed(Event):
+    """An administrator wants a ledger that contradicts its log to take appends again. It stands until another agrees.
+
+    `origin`, `signed_size` and `signed_root` (hexadecimal) are the head that was signed and that the ledger is not an
+    extension of; `entries` is what the ledger holds.
+    """
+
+    log_tenant_id: str
+    origin: str
+    signed_size: int
+    signed_root: str
+    entries: int
+    reason: Sealed
+
+
+@event("tenet.ledger.LedgerReopened", category="recovery")
+class LedgerReopened(Event):
+    """A second administrator agreed: the ledger as it stands is sealed from its beginning under a new origin.
+
+    Nothing is signed under `earlier_origin` any more; its last head stays as evidence of what there was.
+    `origin_number` counts the origins, the first is 1. `verifier_key` signs under the new one, in the form of C2SP
+    signed-note; `fingerprint` is the SHA-256 of the public key, in hexadecimal.
+    """
+
+    log_tenant_id: str
+    origin_number: int
+    origin: str
+    verifier_key: str
+    fingerprint: str
+    earlier_origin: str
+    signed_size: int
+    signed_root: str
+    entries: int
+    proposed_by: str
 
 
 @event("tenet.ledger.HoldPlaced", category="custody")

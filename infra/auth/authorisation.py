@@ -166,6 +166,7 @@ RULES: Mapping[str, Rule] = dict(
             "detections.v1.DetectionsAdminService",
             {"ImportRulePack": _provider(ADMIN, LEAD), "DeployRulePack": _provider(ADMIN, LEAD)},
         ),
+        *_service("detections.v1.DetectionsHuntService", {"Hunt": _write(INVESTIGATORS)}),
         *_service(
             "cases.v1.CasesReadService",
             {
@@ -179,6 +180,8 @@ RULES: Mapping[str, Rule] = dict(
                 "GetCharter": _read(READERS),
             },
         ),
+        *_service("cases.v1.CasesMessagesReadService", {"ListMessages": _list(READERS)}),
+        *_service("cases.v1.CasesPlaybooksReadService", {"ConvertPlaybook": _read(READERS)}),
         *_service(
             "cases.v1.CasesWriteService",
             {
@@ -250,6 +253,16 @@ RULES: Mapping[str, Rule] = dict(
         *_service(
             "ledger.v1.LedgerAuditService",
             {"ExportBundle": Rule(Scope.TENANT, frozenset({APPROVER, AUDITOR}), frozenset({ADMIN}), EXPORTABLE)},
+        ),
+        *_service(
+            "ledger.v1.LedgerCheckService",
+            {"CheckLedger": Rule(Scope.TENANT, frozenset({APPROVER, AUDITOR}), frozenset({ADMIN}))},
+        ),
+        *_service(
+            "ledger.v1.LedgerRecoveryAdminService",
+            dict.fromkeys(
+                ("ProposeReopening", "ApproveReopening"), Rule(Scope.TENANT, NOBODY, frozenset({ADMIN}), WRITABLE)
+            ),
         ),
         *_service(
             "ledger.v1.LedgerErasureAdminService",

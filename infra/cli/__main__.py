@@ -16,13 +16,16 @@ from infra.cli import (
     detections,
     findings,
     ledger,
+    messages,
     plans,
     reports,
+    rules,
     telemetry,
     tenants,
 )
 from infra.cli.demo.command import demo
 from infra.cli.difference import diff
+from infra.cli.hunts import hunt
 from infra.cli.replay import replay
 from infra.cli.system import system_commands
 from infra.cli.witness import witness
@@ -49,12 +52,13 @@ app.add_typer(access.principals, name="principal", rich_help_panel=PROVIDER)
 app.add_typer(access.grants, name="grant", rich_help_panel=PROVIDER)
 app.add_typer(access.keys, name="key", rich_help_panel=PROVIDER)
 app.add_typer(access.issuers, name="issuer", rich_help_panel=PROVIDER)
-app.add_typer(telemetry.rules, name="rules", rich_help_panel=PROVIDER)
+app.add_typer(rules.rules, name="rules", rich_help_panel=PROVIDER)
 app.add_typer(assets.assets, name="asset", rich_help_panel=WORK)
 app.add_typer(assets.sensors, name="sensor", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(telemetry.ingest)
 app.command(rich_help_panel=WORK)(detections.queue)
 app.add_typer(detections.app, name="detection", rich_help_panel=WORK)
+app.command(rich_help_panel=WORK)(hunt)
 app.add_typer(findings.app, name="finding", rich_help_panel=WORK)
 app.add_typer(cases.app, name="case", rich_help_panel=WORK)
 app.add_typer(plans.plans, name="plan", rich_help_panel=WORK)
@@ -62,6 +66,7 @@ app.add_typer(plans.actions, name="action", rich_help_panel=WORK)
 app.add_typer(charters.app, name="charter", rich_help_panel=CUSTOMER)
 app.add_typer(conversations.notices, name="notice", rich_help_panel=CUSTOMER)
 app.add_typer(conversations.enquiries, name="enquiry", rich_help_panel=CUSTOMER)
+app.add_typer(messages.app, name="message", rich_help_panel=CUSTOMER)
 app.add_typer(reports.app, name="report", rich_help_panel=CUSTOMER)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=PROOF)
 app.add_typer(custody.app, name="custody", rich_help_panel=PROOF)

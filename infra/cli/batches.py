@@ -1,40 +1,42 @@
-"""Files of telemetry as batches: unpacked and cut at line ends here, so that any size can be sent with little memory.
+"""Files of telemetry as batches: unpacked and cut here, so that any size can be sent with little memory.
 
-A batch's identifier follows from its content. Sending the same files again therefore changes nothing.
+A batch's identifier follows from its content and its place in its file. Sending the same files again therefore changes
+nothing.
 """
 
 import gzip
 import hashlib
-import zipfile
-import zlib
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from tenet.detections.v1 import detections_pb2 as pb
 
-from infra.cli.problems import Problem, UsageProblem
+from infra.cli.problems import Problem
+from infra.cli.telemetry_files import Readable, opened, readable
 
 MAX_BATCH_BYTES = 1024 * 1024
-"""What one batch holds, unless a line is longer, or equal lines have to stay together."""
-MAX_WHOLE_BYTES = 8 * 1024 * 1024
-"""The most that Tenet takes as one batch. A JSON array cannot be cut at line ends and is sent whole."""
+"""What one batch holds, unless a line is longer."""
+MAX_PACKED_BYTES = 8 * 1024 * 1024
+"""The most that Tenet takes as one batch, as sent."""
+MAX_WHOLE_BYTES = 96 * 1024 * 1024
+"""The most that is sent, packed, of what cannot be cut at line ends: a JSON array, or an object over many lines."""
 LONGEST_LINE_BYTES = 1024 * 1024 + 4096
 """Of a longer line this much is sent, which is more than Tenet reads as one record: it puts it aside and counts it."""
 SNIFFED_BYTES = 65_536
 LONGEST_HEADER_BYTES = 1_024
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".log", ".csv", ".gz", ".zip")
-"""What is taken from a directory. A file that is named itself is taken whatever it is called."""
-
-
-class Readable(Protocol):
-    """What a plain file, an unpacked one and a member of an archive have in common."""
-
-    def read(self, size: int, /) -> bytes: ...
-    def readline(self, size: int, /) -> bytes: ...
+_SPACE = b" \t\r\n"
+_EVENT_LOG = b"ElfFile\x00"
+_EVENT_LOG_HEADER_BYTES, _EVENT_LOG_CHUNK_BYTES = 4_096, 65_536
+_EVENT_LOG_CHUNKS = MAX_BATCH_BYTES // _EVENT_LOG_CHUNK_BYTES
+_ZEEK_HEADERS = (b"#separator", b"#set_sep", b"#empty", b"#unset", b"#path", b"#open", b"#fields", b"#types")
+"""How a log of Zeek says before its rows how they are written."""
+_WRAPPED = re.compile(rb'\s*\{\s*"(?:Records|records|value|@odata\.[a-z]+|kind"\s*:\s*"EventList)"')
+"""Begins an object that wraps an array of records, which is longer than a line may be."""
 
 
 class Format(StrEnum):
@@ -45,6 +47,16 @@ class Format(StrEnum):
     WAZUH = "wazuh"
     SURICATA_EVE = "suricata_eve"
     ALERT_CSV = "alert_csv"
+    AUDITD = "auditd"
+    SYSLOG = "syslog"
+    ZEEK = "zeek"
+    CLOUDTRAIL = "cloudtrail"
+    OKTA = "okta"
+    MICROSOFT_365 = "microsoft_365"
+    ENTRA = "entra"
+    KUBERNETES_AUDIT = "kubernetes_audit"
+    CEF = "cef"
+    OCSF = "ocsf"
 
     @property
     def wire(self) -> "pb.TelemetryFormat.ValueType":
@@ -55,58 +67,55 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`file_bytes` is how far this batch has brought its file, as it lies on the disk: what a progress bar counts."""
+    """`first_record` is how many records of the file come before; Tenet tells equal records apart by it.
+
+    `header` is the part of the content that says how the lines after it are written. `file_bytes` is how far this batch
+    has brought its file, as it lies on the disk: what a progress bar counts.
+    """
 
     content: bytes
     path: Path
     file_bytes: int
+    first_record: int = 0
+    header: bytes = b""
 
     @property
     def batch_id(self) -> str:
-        return f"cli-{hashlib.sha256(self.content).hexdigest()[:32]}"
+        digest = hashlib.sha256(self.content)
+        digest.update(b"@%d" % self.first_record)
+        return f"cli-{digest.hexdigest()[:32]}"
 
     def halves(self) -> "tuple[Batch, Batch] | None":
         """Two batches of half the lines each, for a batch that raises too much at once; None for a single line."""
-        lines = self.content.splitlines(keepends=True)
-        header = lines[:1] if _is_csv_header(lines[0]) else []
-        body = lines[len(header) :]
-        if len(body) < 2:
+        body = self.content.removeprefix(self.header).splitlines(keepends=True)
+        if len(body) < 2 or b"\0" in self.content[:LONGEST_HEADER_BYTES]:
             return None
         middle = len(body) // 2
-        seen = {_mark(line) for line in body[:middle]}
-        while middle < len(body) - 1 and _mark(body[middle]) in seen:
-            middle += 1
-        first, second = b"".join([*header, *body[:middle]]), b"".join([*header, *body[middle:]])
-        return Batch(first, self.path, 0), Batch(second, self.path, self.file_bytes)
+        first, second = b"".join(body[:middle]), b"".join(body[middle:])
+        before = self.first_record + _records(body[:middle])
+        return (
+            Batch(self.header + first, self.path, 0, self.first_record, self.header),
+            Batch(self.header + second, self.path, self.file_bytes, before, self.header),
+        )
 
 
-def expand(paths: Iterable[Path]) -> list[Path]:
-    """The files of all paths, those of directories in the order of their names. Raises UsageProblem."""
-    found: list[Path] = []
+def batches_of(
+    paths: Iterable[Path], at_most: int = MAX_BATCH_BYTES, *, named_columns: bool = False
+) -> Iterator[Batch]:
+    """Raises Problem for a file that cannot be read on; what was yielded before it stands.
+
+    `named_columns` says that the first line of each file names its columns, as a declared mapping for CSV has it.
+    """
     for path in paths:
-        if path.is_dir():
-            found += sorted(each for each in path.rglob("*") if each.is_file() and each.name.endswith(SUFFIXES))
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise UsageProblem(f"{path} is not there.")
-    if not found:
-        raise UsageProblem("There is no telemetry in these paths.", hint=f"files end in {', '.join(SUFFIXES)}.")
-    return found
-
-
-def batches_of(paths: Iterable[Path], at_most: int = MAX_BATCH_BYTES) -> Iterator[Batch]:
-    """Raises Problem for a file that cannot be read on; what was yielded before it stands."""
-    for path in paths:
-        with _readable(path), path.open("rb") as raw:
-            for name, stream in _opened(path, raw):
-                yield from _cut(name, stream, raw, path, at_most)
+        with readable(path), path.open("rb") as raw:
+            for name, stream in opened(path, raw):
+                yield from _cut(_Source(name, stream, raw, path), at_most, named_columns=named_columns)
 
 
 def format_of(path: Path) -> Format:
     """What a file looks like, by its first line; `AUTOMATIC` where that does not tell. Raises Problem."""
-    with _readable(path), path.open("rb") as raw:
-        for name, stream in _opened(path, raw):
+    with readable(path), path.open("rb") as raw:
+        for name, stream in opened(path, raw):
             start = stream.read(SNIFFED_BYTES)
             if name.endswith(".csv") or _is_csv_header(start):
                 return Format.ALERT_CSV
@@ -124,84 +133,108 @@ _SIGNS = (
 )
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise Problem(
-            "FILE_UNREADABLE",
-            f"{path} cannot be read on: {str(error) or type(error).__name__}.",
-            hint="what was sent of it before stands; sending it again once it is whole repeats nothing.",
-        ) from error
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One stream, the file that it is in, and how far that has been read."""
+
+    name: str
+    stream: Readable
+    raw: IO[bytes]
+    path: Path
+
+    def batch(self, content: bytes, first_record: int = 0, header: bytes = b"") -> Batch:
+        return Batch(content, self.path, self.raw.tell(), first_record, header)
 
 
-def _opened(path: Path, raw: IO[bytes]) -> Iterator[tuple[str, Readable]]:
-    """The streams in a file by name: itself, or what an archive holds."""
-    start = raw.read(4)
-    raw.seek(0)
-    if start.startswith(b"\x1f\x8b"):
-        with gzip.GzipFile(fileobj=raw) as stream:
-            yield path.name.removesuffix(".gz"), stream
-    elif start.startswith(b"PK\x03\x04"):
-        with zipfile.ZipFile(raw) as archive:
-            for member in archive.infolist():
-                if not member.is_dir():
-                    with archive.open(member) as stream:
-                        yield member.filename, stream
+def _cut(source: _Source, at_most: int, *, named_columns: bool) -> Iterator[Batch]:
+    first = source.stream.readline(LONGEST_LINE_BYTES)
+    if first.startswith(_EVENT_LOG):
+        yield from _cut_event_log(source, first)
+    elif not named_columns and _spans_lines(first):
+        yield _whole(source, first)
     else:
-        yield path.name, raw
+        yield from _cut_lines(source, first, at_most, named_columns=named_columns)
 
 
-def _cut(name: str, stream: Readable, raw: IO[bytes], path: Path, at_most: int) -> Iterator[Batch]:
-    """Equal records stay in one batch: there Tenet counts them; in another it would take them for sent again."""
+def _cut_lines(source: _Source, first: bytes, at_most: int, *, named_columns: bool) -> Iterator[Batch]:
+    """Whole lines; what the file's first lines say of the others is said again in every batch."""
     held: list[bytes] = []
-    seen: set[bytes] = set()
-    header, size = b"", 0
-    first = True
-    for line in _lines(stream):
-        if first:
-            first = False
-            if line.lstrip().startswith(b"["):
-                yield _whole(name, line + stream.read(MAX_WHOLE_BYTES), raw, path)
-                return
-            if _is_csv_header(line):
-                header = line
-                continue
-        full = size + len(line) > at_most and _mark(line) not in seen
-        if held and (full or size + len(line) > MAX_WHOLE_BYTES - len(header)):
-            yield Batch(header + b"".join(held), path, raw.tell())
+    header, size, before = b"", 0, 0
+    for line in _lines(source.stream, first):
+        if _is_header(line, is_first=not (header or held or before), named_columns=named_columns):
+            if held:
+                # Files of the same kind may lie one behind the other in one stream, each with its own header.
+                yield source.batch(header + b"".join(held), before, header)
+                before += _records(held)
+                held, size = [], 0
+            header = line if line.startswith(b"#separator") or not line.startswith(b"#") else header + line
+            continue
+        if held and size + len(line) > at_most:
+            yield source.batch(header + b"".join(held), before, header)
+            before += _records(held)
             held, size = [], 0
-            seen.clear()
         held.append(line)
-        seen.add(_mark(line))
         size += len(line)
     if held:
-        yield Batch(header + b"".join(held), path, raw.tell())
+        yield source.batch(header + b"".join(held), before, header)
 
 
-def _mark(line: bytes) -> bytes:
-    """What equal records have in common: the whole line, and for CSV the time, by which such files are sorted."""
-    return line if line.lstrip().startswith(b"{") else line.partition(b",")[0]
+def _records(lines: Iterable[bytes]) -> int:
+    """Lines that are not blank, which is what Tenet counts."""
+    return sum(1 for line in lines if line.strip(_SPACE))
 
 
-def _lines(stream: Readable) -> Iterator[bytes]:
-    while line := stream.readline(LONGEST_LINE_BYTES):
+def _lines(stream: Readable, first: bytes) -> Iterator[bytes]:
+    for line in chain((first,), iter(lambda: stream.readline(LONGEST_LINE_BYTES), b"")):
         if len(line) == LONGEST_LINE_BYTES and not line.endswith(b"\n"):
             while (rest := stream.readline(LONGEST_LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
-            line += b"\n"
-        yield line
+            yield line + b"\n"
+        elif line:
+            yield line
 
 
-def _whole(name: str, content: bytes, raw: IO[bytes], path: Path) -> Batch:
-    if len(content) > MAX_WHOLE_BYTES:
+def _cut_event_log(source: _Source, first: bytes) -> Iterator[Batch]:
+    """A Windows event log's chunks stand for themselves, so some of them after the file's header are a log too."""
+    held = bytearray(first)
+    while len(held) < _EVENT_LOG_HEADER_BYTES and (more := source.stream.read(_EVENT_LOG_HEADER_BYTES)):
+        held += more
+    header = bytes(held[:_EVENT_LOG_HEADER_BYTES])
+    del held[:_EVENT_LOG_HEADER_BYTES]
+    size = _EVENT_LOG_CHUNKS * _EVENT_LOG_CHUNK_BYTES
+    while True:
+        while len(held) < size and (more := source.stream.read(size - len(held))):
+            held += more
+        if held:
+            yield source.batch(header + bytes(held[:size]))
+        if len(held) < size:
+            return
+        del held[:size]
+
+
+def _whole(source: _Source, first: bytes) -> Batch:
+    content = first + source.stream.read(MAX_WHOLE_BYTES + 1 - len(first))
+    packed = content if len(content) <= MAX_BATCH_BYTES else gzip.compress(content, 6, mtime=0)
+    if len(content) > MAX_WHOLE_BYTES or len(packed) > MAX_PACKED_BYTES:
         raise Problem(
             "ARRAY_TOO_LARGE",
-            f"{name} is one JSON array of more than {MAX_WHOLE_BYTES} bytes.",
+            f"{source.name} is one JSON array, or one object over many lines, of more than {MAX_WHOLE_BYTES} bytes.",
             hint="write it as lines of JSON, one record a line: jq -c '.[]'.",
         )
-    return Batch(content, path, raw.tell())
+    return source.batch(packed)
+
+
+def _spans_lines(first: bytes) -> bool:
+    """Whether this begins a JSON array, an object whose first line is only its opening, or one that wraps records."""
+    text = first.lstrip(_SPACE + b"\xef\xbb\xbf")
+    long = len(first) == LONGEST_LINE_BYTES
+    return text.startswith(b"[") or text.strip(_SPACE) == b"{" or (long and _WRAPPED.match(text) is not None)
+
+
+def _is_header(line: bytes, *, is_first: bool, named_columns: bool) -> bool:
+    if named_columns:
+        return is_first
+    return line.startswith(_ZEEK_HEADERS) or (is_first and _is_csv_header(line))
 
 
 def _is_csv_header(start: bytes) -> bool:

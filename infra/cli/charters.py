@@ -4,6 +4,8 @@ from pathlib import Path
 
 import typer
 from tenet.cases.v1 import cases_admin_pb2 as admin
+from tenet.cases.v1 import cases_pb2 as pb
+from tenet.cases.v1 import cases_playbooks_read_pb2 as playbooks
 from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.cases.v1 import cases_write_pb2 as write
 
@@ -33,6 +35,39 @@ def propose(
         request = admin.ProposeCharterRequest(tenant_id=tenant(tenant_id), text=text)
         answer = await session.ask(request, admin.ProposeCharterResponse)
         show_pairs([("version", answer.charter_version), ("digest", answer.digest)])
+
+    call(work, who, server)
+
+
+@app.command("from-playbook")
+def from_playbook(
+    tenant_id: TenantOption,
+    path: Path = typer.Argument(..., metavar="FILE", help="A CACAO 2.0 playbook, JSON."),
+    authority: str = typer.Option("customer", "--authority", help="customer, two-persons or preauthorised."),
+    connector: str = typer.Option("edr", "--connector", help="What carries its OpenC2 commands out."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Print a playbook as a line for a charter. It comes into force with the charter that you propose with it."""
+
+    async def work(session: Session) -> None:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageProblem(f"{path} cannot be read: {error}.") from error
+        names = {"customer": "CUSTOMER", "two-persons": "TWO_PERSONS", "preauthorised": "PREAUTHORISED"}
+        if authority not in names:
+            raise UsageProblem(f"--authority is one of {', '.join(names)}.")
+        request = playbooks.ConvertPlaybookRequest(
+            tenant_id=tenant(tenant_id),
+            playbook=text,
+            authority=pb.Authority.Value(f"AUTHORITY_{names[authority]}"),
+            connector=connector,
+        )
+        answer = await session.ask(request, playbooks.ConvertPlaybookResponse)
+        for note in answer.notes:
+            say(f"# {note}")
+        say(answer.line.rstrip())
 
     call(work, who, server)
 

@@ -140,7 +140,7 @@ def _show(found: SystemStatus) -> None:
             each.metrics_address.rpartition(":")[2],
             each.restarts,
             f"{each.since:%H:%M:%S}Z",
-            each.message,
+            each.message or (f"HTTP {each.web_address}" if each.web_address else ""),
         )
         for each in found.processes
     ]

@@ -1,5 +1,11 @@
-"""From a command to recorded events: look the request up, decide on loaded states, append; on conflict decide anew."""
+"""From a command to recorded events: look the request up, decide on loaded states, append; on conflict decide anew.
 
+The first decision is made on states as this process remembers them. The append itself finds out when a stream that is
+written or required has moved on; what the decision rests on beside those, and what a refusal or doing nothing rests on,
+is compared with the ledger first. So a command that meets no other writer reads none of its streams.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,20 +62,30 @@ class _Draft:
 class Unit:
     """One command's unit of work. It only gathers; nothing is written before the work has returned.
 
-    `drafts`, `versions`, `required`, `facts` and `seen` (the last position that was loaded) are for the handler.
+    `drafts`, `versions`, `required`, `facts`, `loaded`, `assumed` (streams whose state was remembered and not read) and
+    `seen` (the last position that was loaded) are for the handler. `from_memory`: states may be remembered ones.
     """
 
     tenant_id: TenantId
     _repository: Repository
+    from_memory: bool = False
     drafts: list[_Draft] = field(default_factory=list)
     versions: dict[StreamName, int] = field(default_factory=dict)
     required: dict[StreamName, int] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
+    loaded: dict[StreamName, Loaded[Any]] = field(default_factory=dict)
+    assumed: set[StreamName] = field(default_factory=set)
     seen: int = -1
 
     async def load(self, aggregate: Aggregate[S], identifier: str) -> Loaded[S]:
-        """The aggregate's state as of now. Raises TenantUnknown, StoreUnavailable."""
-        loaded = await self._repository.load(self.tenant_id, aggregate, identifier)
+        """The aggregate's state, which is the current one or the append will not hold. Raises TenantUnknown,
+        StoreUnavailable."""
+        loaded = self._repository.remembered(self.tenant_id, aggregate, identifier) if self.from_memory else None
+        if loaded is None:
+            loaded = await self._repository.load(self.tenant_id, aggregate, identifier)
+        else:
+            self.assumed.add(loaded.stream)
+        self.loaded[loaded.stream] = loaded
         self.seen = max(self.seen, loaded.last_position)
         return loaded
 
@@ -120,25 +136,39 @@ class CommandHandler:
         replay = await self._find_replay(call.tenant_id, key, digest)
         if replay is not None:
             return replay
+        unit = await self._decide_from_memory(call.tenant_id, work)
         for _ in range(MAX_DECISIONS):
-            unit = Unit(call.tenant_id, self._repository)
-            try:
-                await work(unit)
-            except TenetError:
-                # Another attempt of the same request may have made the very state that this one is refused for.
-                replay = await self._find_replay(call.tenant_id, key, digest)
-                if replay is not None:
-                    return replay
-                raise
+            if unit is None:
+                unit = Unit(call.tenant_id, self._repository)
+                try:
+                    await work(unit)
+                except TenetError:
+                    # Another attempt of the same request may have made the very state that this one is refused for.
+                    replay = await self._find_replay(call.tenant_id, key, digest)
+                    if replay is not None:
+                        return replay
+                    raise
             if not unit.drafts:
                 return await self._nothing_to_do(unit)
             committed = await self._append(call, unit, key, digest)
             if committed is not None:
                 return committed
+            unit = None
         raise Conflict(
             f"Others wrote to the same streams {MAX_DECISIONS} times while this was decided.",
             metadata={"attempts": str(MAX_DECISIONS)},
         )
+
+    async def _decide_from_memory(self, tenant_id: TenantId, work: Callable[[Unit], Awaitable[None]]) -> Unit | None:
+        """What the work makes of states as remembered; None when that cannot be relied on, so that it reads them."""
+        unit = Unit(tenant_id, self._repository, from_memory=True)
+        try:
+            await work(unit)
+        except Exception:  # noqa: BLE001  # Whatever it was, it is the same on states that are read, or it was due to these.
+            return None
+        unproven = unit.assumed - (unit.versions.keys() | unit.required.keys()) if unit.drafts else unit.assumed
+        proofs = await asyncio.gather(*(self._repository.still(tenant_id, unit.loaded[each]) for each in unproven))
+        return unit if all(proofs) else None
 
     async def _append(self, call: Call, unit: Unit, key: bytes, digest: bytes) -> Committed | None:
         """Appends what the unit gathered; None when it was decided on states that have moved on."""
@@ -150,7 +180,11 @@ class CommandHandler:
             verdict = await self._recorder.append(call.tenant_id, prepared)
         match verdict:
             case Accepted():
-                return self._committed(call.tenant_id, events, verdict)
+                committed = self._committed(call.tenant_id, events, verdict)
+                for stream in unit.versions:
+                    written = [each for each in committed.recorded if each.envelope.stream == stream]
+                    self._repository.advance(call.tenant_id, unit.loaded[stream], written)
+                return committed
             case Duplicate(first_position):
                 return await self._replay(call.tenant_id, first_position)
             case KeyReused():

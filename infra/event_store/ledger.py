@@ -17,6 +17,7 @@ from infra.event_store.placements import CellPlacements, Placements
 from infra.event_store.reads import GroupedReads
 from infra.event_store.recorder import Recorder
 from infra.event_store.repository import Repository
+from infra.event_store.rows import StoredRows
 from infra.event_store.snapshots import Snapshots
 from infra.keys import KeyStore
 
@@ -48,6 +49,7 @@ class Ledger:
     repository: Repository
     feed: Feed
     openings: Openings
+    rows: StoredRows
     handler: CommandHandler
     followed: FollowedLedgers
     """For `infra.read_database`'s runners, with `tenants`."""
@@ -89,6 +91,7 @@ class Ledger:
                 repository,
                 feed,
                 Openings(pools, placements, keys),
+                StoredRows(pools, placements),
                 CommandHandler(reads, repository, recorder, mapper, feed),
                 FollowedLedgers(feed, placements, mapper),
                 PlacedTenants(placements),

@@ -22,7 +22,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7236270183449625
 """Shared with `create_tenant_v1`, so that no tenant is created while its layout changes."""
 
-SUPPORTED_SCHEMAS = range(11, 12)
+SUPPORTED_SCHEMAS = range(12, 13)
 """The schema versions that this program can work with; the version is the number of the last shared migration."""
 
 
@@ -162,6 +162,7 @@ def _grants(login: str, service: Sequence[ServiceLogin]) -> Iterator[bytes]:
         yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.create_tenant_v1(text) TO {}").format(name).as_bytes(None)
     if any(each.may_make_read_only for each in service):
         yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.make_read_only_v1 TO {}").format(name).as_bytes(None)
+        yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.reopen_v1 TO {}").format(name).as_bytes(None)
 
 
 async def _apply_to_tenants(connection: AsyncConnection, migrations: Sequence[Migration]) -> list[tuple[str, str]]:

@@ -35,6 +35,9 @@ class Placements(Protocol):
     async def make_read_only(self, tenant_id: TenantId, reason: str) -> None:
         """Closes the ledger for appends, at once and for every process. Raises TenantUnknown, StoreUnavailable."""
 
+    async def reopen(self, tenant_id: TenantId) -> None:
+        """Lets a closed ledger take appends again; other processes know within `PLACEMENT_SECONDS`."""
+
     async def create_tenant(self, tenant_id: TenantId, cell: str | None = None) -> Placement:
         """Creates the tenant's ledger, on the named cell or the one with the fewest; harmless to repeat."""
 
@@ -92,6 +95,11 @@ class CellPlacements:
         placement = await self.find(tenant_id)
         await self._query(placement.cell, "SELECT tenet_meta.make_read_only_v1(%s, %s)", (tenant_id, reason))
         self._remember(tenant_id, placement.cell, read_only=True)
+
+    async def reopen(self, tenant_id: TenantId) -> None:
+        placement = await self.find(tenant_id)
+        await self._query(placement.cell, "SELECT tenet_meta.reopen_v1(%s)", (tenant_id,))
+        self._remember(tenant_id, placement.cell)
 
     def forget(self, tenant_id: TenantId) -> None:
         self._known.pop(tenant_id, None)

@@ -51,7 +51,7 @@ class Loaded(Generic[S]):
 
 
 class Repository:
-    """Loads states. What it remembers is always checked against the stream before it is used."""
+    """Loads states. What it remembers is checked against the stream before anything rests on it."""
 
     def __init__(self, reads: GroupedReads, mapper: Mapper, snapshots: Snapshots | None = None) -> None:
         self._reads = reads
@@ -69,6 +69,21 @@ class Repository:
         stream = stream_name(aggregate.category, identifier)
         if at is not None:
             return await self._catch_up(tenant_id, _begin(aggregate, stream), at)
+        return await self._load_now(tenant_id, aggregate, stream)
+
+    def remembered(self, tenant_id: TenantId, aggregate: Aggregate[S], identifier: str) -> Loaded[S] | None:
+        """The state as this process last saw it, which others may have moved on from since. Asks nobody."""
+        return self._cache.get((tenant_id, stream_name(aggregate.category, identifier), id(aggregate)))
+
+    async def still(self, tenant_id: TenantId, loaded: Loaded[Any]) -> bool:
+        """Whether the stream is still at the version of a remembered state. Raises as `load` does."""
+        return (await self._load_now(tenant_id, loaded.aggregate, loaded.stream)).version == loaded.version
+
+    def advance(self, tenant_id: TenantId, loaded: Loaded[Any], events: list[Recorded[Any]]) -> None:
+        """Takes in what this process has just recorded on a stream, behind the state that it was decided on."""
+        self._remember((tenant_id, loaded.stream, id(loaded.aggregate)), fold(loaded, events))
+
+    async def _load_now(self, tenant_id: TenantId, aggregate: Aggregate[S], stream: StreamName) -> Loaded[S]:
         key = (tenant_id, stream, id(aggregate))
         known = self._cache.get(key) or await self._from_snapshot(tenant_id, aggregate, stream)
         loaded = await self._catch_up(tenant_id, known or _begin(aggregate, stream))

@@ -25,10 +25,14 @@ class ExpiringCache(Generic[K, V]):
         if entry is None:
             return None
         if entry[0] < self._clock():
-            del self._entries[key]
             return None
         self._entries.move_to_end(key)
         return entry[1]
+
+    def expired(self, key: K) -> V | None:
+        """What is held of the key however old, for a caller who finds out whether it still holds."""
+        entry = self._entries.get(key)
+        return entry[1] if entry is not None else None
 
     def put(self, key: K, value: V, epoch: int) -> None:
         """Keeps a value that was loaded since `epoch`, unless something was forgotten in the meantime."""

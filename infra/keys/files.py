@@ -11,6 +11,9 @@ from pathlib import Path
 SETTLED_SECONDS = 30.0
 """A file older than this was made durable by its maker; a younger one is made durable by whoever meets it."""
 
+MAX_REMEMBERED_FILES = 10_000
+"""Young files that a reader knows to be durable; when there are more it starts anew."""
+
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 
@@ -64,22 +67,48 @@ def replace(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
-def read(path: Path) -> bytes | None:
-    """The file's content, or None when it is not there.
+class KnownFiles:
+    """Reads and creates files, and remembers which of the young ones it has made durable already."""
 
-    A file that another process made a moment ago may not be durable yet, so its directory is synchronised first: what
-    is sealed under a key must never outlive the key by a power cut.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read()
-        if time.time() - os.fstat(file.fileno()).st_mtime < SETTLED_SECONDS:
+    def __init__(self) -> None:
+        self._durable: set[tuple[Path, int]] = set()
+
+    def read(self, path: Path) -> bytes | None:
+        """The file's content, or None when it is not there.
+
+        A file that another process made a moment ago may not be durable yet, so its directory is synchronised first:
+        what is sealed under a key must never outlive the key by a power cut.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read()
+            status = os.fstat(file.fileno())
+            if time.time() - status.st_mtime < SETTLED_SECONDS:
+                self._make_durable(path, status.st_mtime_ns)
+        return data
+
+    def create(self, path: Path, data: bytes) -> bool:
+        """As the function `create`."""
+        created = create(path, data)
+        if created:
             with contextlib.suppress(FileNotFoundError):
-                sync_directory(path.parent)
-    return data
+                self._remember(path, path.stat().st_mtime_ns)
+        return created
+
+    def _make_durable(self, path: Path, modified_at: int) -> None:
+        if (path, modified_at) in self._durable:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            sync_directory(path.parent)
+        self._remember(path, modified_at)
+
+    def _remember(self, path: Path, modified_at: int) -> None:
+        if len(self._durable) >= MAX_REMEMBERED_FILES:
+            self._durable.clear()
+        self._durable.add((path, modified_at))
 
 
 def scrub(path: Path) -> None:

@@ -60,7 +60,10 @@ class LocalKeyStore:
         missing = [subject for subject in wanted if subject not in found]
         if missing:
             epoch = self._subjects.epoch
-            loaded = await _in_thread(lambda: [self._vault.subject_key(tenant_id, subject) for subject in missing])
+            held = {subject: self._subjects.expired((tenant_id, subject)) for subject in missing}
+            loaded = await _in_thread(
+                lambda: [self._vault.subject_key(tenant_id, subject, held[subject]) for subject in missing]
+            )
             for subject, key in zip(missing, loaded, strict=True):
                 self._subjects.put((tenant_id, subject), key, epoch)
                 found[subject] = key

@@ -21,11 +21,12 @@ class MasterKey(NamedTuple):
 class MasterKeys:
     """The directory `master/`: `<id>.key` (32 bytes, mode 0600), `current` (an id), `lock`. All methods block."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, known: files.KnownFiles) -> None:
         self._directory = directory
+        self._files = known
         files.make_directory(directory)
         with self.locked(exclusive=True):
-            if files.read(self._directory / "current") is None:
+            if self._files.read(self._directory / "current") is None:
                 self._begin()
 
     def locked(self, *, exclusive: bool) -> AbstractContextManager[None]:
@@ -33,7 +34,7 @@ class MasterKeys:
         return files.locked(self._directory / "lock", exclusive=exclusive)
 
     def current(self) -> MasterKey:
-        name = files.read(self._directory / "current")
+        name = self._files.read(self._directory / "current")
         if name is None:
             raise KeyMissing("The key store does not say which master key is current.")
         return self.key(name.decode().strip())
@@ -43,7 +44,7 @@ class MasterKeys:
         if _NAME.match(identifier) is None:
             raise KeyCorrupt("A file of the key store names a master key in a way that none is named.")
         path = self._directory / f"{identifier}.key"
-        key = files.read(path)
+        key = self._files.read(path)
         if key is None:
             raise KeyMissing("A master key that tenants' keys are wrapped by is not in the store.")
         if path.stat().st_mode & 0o077:

@@ -28,9 +28,10 @@ _ATTEMPTS = 10
 
 class Vault:
     def __init__(self, directory: Path) -> None:
+        self._files = files.KnownFiles()
         self._tenants = directory / "tenants"
         files.make_directory(self._tenants)
-        self._masters = MasterKeys(directory / "master")
+        self._masters = MasterKeys(directory / "master", self._files)
         for hidden in directory.rglob(".*.scrub"):
             files.scrub_hidden(hidden)
 
@@ -38,11 +39,14 @@ class Vault:
         """The tenant's key for one purpose, made at the first call. Raises TenantKeysDestroyed, KeyCorrupt."""
         return derive(self._root_key(tenant_id), purpose)
 
-    def subject_key(self, tenant_id: TenantId, subject: str) -> SubjectKey:
-        wrapping_key = self.tenant_key(tenant_id, "tenet/subjects/v1")
+    def subject_key(self, tenant_id: TenantId, subject: str, held: SubjectKey | None = None) -> SubjectKey:
+        """`held` is the subject's key as the caller knew it a while ago: it is right unless a mark says otherwise."""
         path = self._subject_path(tenant_id, subject)
+        if held is not None and not self._is_destroyed(tenant_id) and not _erased_mark(path, held.key_id).exists():
+            return held
+        wrapping_key = self.tenant_key(tenant_id, "tenet/subjects/v1")
         for _ in range(_ATTEMPTS):
-            stored = files.read(path)
+            stored = self._files.read(path)
             if stored is None:
                 created = self._create_subject(path, tenant_id, subject, wrapping_key)
                 if created is not None:
@@ -61,7 +65,7 @@ class Vault:
         path = self._subject_path(tenant_id, subject)
         if _erased_mark(path, key_id).exists():
             return None
-        stored = files.read(path)
+        stored = self._files.read(path)
         found = stored and _unwrap_subject(stored, tenant_id, subject, self.tenant_key(tenant_id, "tenet/subjects/v1"))
         if found and found.key_id == key_id:
             return found
@@ -71,7 +75,7 @@ class Vault:
 
     def destroy_subject(self, tenant_id: TenantId, subject: str) -> str | None:
         path = self._subject_path(tenant_id, subject)
-        stored = None if self._is_destroyed(tenant_id) else files.read(path)
+        stored = None if self._is_destroyed(tenant_id) else self._files.read(path)
         if stored is None:
             return None
         key_id = _key_id(stored)
@@ -87,7 +91,7 @@ class Vault:
                 files.replace(path, "".join(f"{each}\n" for each in sorted(marks | {mark})).encode())
 
     def erased_fields(self, tenant_id: TenantId, subject: str) -> frozenset[str]:
-        stored = files.read(self._fields_path(tenant_id, subject))
+        stored = self._files.read(self._fields_path(tenant_id, subject))
         return frozenset((stored or b"").decode("ascii", "replace").split())
 
     def destroy_tenant(self, tenant_id: TenantId) -> None:
@@ -120,7 +124,7 @@ class Vault:
             raise TenantKeysDestroyed("This tenant's keys were destroyed; nothing can be sealed or opened.")
         path = self._directory(tenant_id) / "tenant.key"
         for _ in range(_ATTEMPTS):
-            stored = files.read(path)
+            stored = self._files.read(path)
             if stored is None:
                 self._create_root(path, tenant_id)
                 continue
@@ -128,7 +132,7 @@ class Vault:
                 return self._unwrap_root(tenant_id, stored)
             except KeyMissing:
                 # The master was rotated between the two reads; the file is read again unless it really is stale.
-                if files.read(path) == stored:
+                if self._files.read(path) == stored:
                     raise
         raise KeyCorrupt("The tenant's key keeps changing while it is read.")
 
@@ -150,13 +154,13 @@ class Vault:
         files.make_directory(path.parent)
         made = SubjectKey(new_id("key"), new_key())
         wrapped = wrap(wrapping_key, made.key, _subject_context(tenant_id, subject, made.key_id))
-        return made if files.create(path, made.key_id.encode() + b"\n" + wrapped) else None
+        return made if self._files.create(path, made.key_id.encode() + b"\n" + wrapped) else None
 
     def _erase(self, tenant_id: TenantId, path: Path, key_id: str) -> None:
         """Marks one key as destroyed and destroys it, unless another key has taken its place by now."""
         with files.locked(self._directory(tenant_id) / "erasing", exclusive=True):
             files.create(_erased_mark(path, key_id), b"")
-            stored = files.read(path)
+            stored = self._files.read(path)
             if stored is not None and _key_id(stored) == key_id:
                 files.scrub(path)
 

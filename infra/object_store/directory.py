@@ -89,6 +89,9 @@ class DirectoryStore:
     async def has(self, tenant_id: TenantId, sha256: str) -> bool:
         return await _in_thread(self._path(tenant_id, sha256).exists)
 
+    async def delete(self, tenant_id: TenantId, sha256: str) -> bool:
+        return await _in_thread(_delete_one, self._path(tenant_id, sha256))
+
     async def delete_tenant(self, tenant_id: TenantId) -> int:
         return await _in_thread(_delete, self._tenant(tenant_id))
 
@@ -205,6 +208,15 @@ def _prepare(directory: Path) -> None:
                 path.unlink()
     for path in directory.glob(".*.deleted"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _delete_one(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    sync_directory(path.parent)
+    return True
 
 
 def _delete(tenant_directory: Path) -> int:

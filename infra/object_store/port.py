@@ -39,5 +39,8 @@ class ObjectStore(Protocol):
     async def has(self, tenant_id: TenantId, sha256: str) -> bool:
         """Whether an object of that hash is kept; its bytes are not verified."""
 
+    async def delete(self, tenant_id: TenantId, sha256: str) -> bool:
+        """Deletes one object; whether it was there. Only for who keeps no other reference to the same bytes."""
+
     async def delete_tenant(self, tenant_id: TenantId) -> int:
         """Deletes every object of the tenant and returns how many there were. Repeating it is harmless."""

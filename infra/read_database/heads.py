@@ -1,11 +1,11 @@
 """How far the ledgers reach, for one runner: asked for once, then kept up by the feed's shared poll."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from contracts.ids import TenantId
 from infra.read_database.sources import LedgerFeed, Tenants
-from infra.read_database.turns import LATER_SECONDS
+from infra.read_database.turns import GATHERING_SECONDS, LATER_SECONDS
 
 DISCOVER_SECONDS = 1.0
 """How often the list of tenants is asked for: how long a new tenant may wait for its first projection."""
@@ -41,11 +41,17 @@ class Heads:
             self._known.update(await self._feed.heads(new))
         self._discovered = now
 
-    async def wait(self, timeout: float) -> None:
-        """Waits for a ledger to grow, at most `timeout` seconds, and takes in how far it reaches."""
+    async def wait(self, timeout: float, rest: Callable[[float], Awaitable[None]] | None = None) -> None:
+        """Waits for a ledger to grow, at most `timeout` seconds, and takes in how far it reaches.
+
+        `rest` is how the runner sleeps between the first news and its round, so that one round serves many appends.
+        """
         moved = list(await self._feed.wait_for_news(self._known, timeout))
         if not moved:
             return
+        if rest is not None:
+            await rest(GATHERING_SECONDS)
+            moved = list(await self._feed.wait_for_news(self._known, 0))
         heads = await self._feed.heads(moved)
         if all(heads.get(tenant_id) == self._known.get(tenant_id) for tenant_id in moved):
             # The news were none: a ledger was restored to before what this process had seen. Do not spin on it.

@@ -67,7 +67,7 @@ class PolicyRunner:
         try:
             while self._policies:
                 try:
-                    await self._heads.wait(pause_between_rounds(await self.round()))
+                    await self._heads.wait(pause_between_rounds(await self.round()), asyncio.sleep)
                 except Exception as error:  # noqa: BLE001  # Nothing may end the following of ledgers but its owner.
                     service = self._database.service
                     log.warning("policies wait after a failure", service=service, error=type(error).__name__)

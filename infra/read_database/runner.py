@@ -70,7 +70,7 @@ class ProjectionRunner:
             try:
                 outcome = await self.round()
                 await self._keep_house()
-                await self._heads.wait(pause_between_rounds(outcome))
+                await self._heads.wait(pause_between_rounds(outcome), self._applied.rest)
             except Exception as error:  # noqa: BLE001  # Nothing may end the following of ledgers but its owner.
                 log.warning(
                     "projections wait after a failure", service=self._database.service, error=type(error).__name__

@@ -61,6 +61,8 @@ class Program:
     probe: Probe
     address: str = ""
     metrics_address: str = ""
+    web_address: str = ""
+    """Where it answers over HTTP besides, `host:port`."""
 
 
 @dataclass(slots=True)

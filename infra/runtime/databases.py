@@ -6,7 +6,6 @@ from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import conninfo_to_dict
 
-from contracts import events
 from contracts.events.base import categories_of
 from infra.event_store import migrate as ledger_migrations
 from infra.event_store.roles import LEDGER_DATABASE, MIGRATOR, PROJECTOR, ServiceLogin, login_dsn, prepare_server
@@ -17,7 +16,7 @@ from infra.runtime.settings import MAIN_CELL, SERVICES, Settings
 LOGINS = tuple(
     ServiceLogin(
         read_migrations.login_of(service),
-        categories_of(getattr(events, service)),
+        categories_of(service),
         may_create_tenants=service == "tenancy",
         may_erase=service == "ledger",
         may_make_read_only=service == "ledger",

@@ -17,6 +17,8 @@ ISSUER = "issuer"
 ACTUATOR = "actuator"
 LOG = "log"
 """The log's files over HTTP, served by the ledger service's process."""
+INTAKE = "intake"
+"""Telemetry over HTTP, taken by the detections service's process."""
 ISSUER_MODULE = "infra.auth.local_issuer"
 ACTUATOR_MODULE = "infra.actuator"
 ISSUER_PATH = "/.well-known/openid-configuration"
@@ -39,7 +41,7 @@ def choose_ports(settings: Settings) -> Ports:
 
     Ports are kept, because tokens name their issuer by its address: under another port it would be another issuer.
     """
-    names = (*SERVICES, ISSUER, ACTUATOR, LOG, *(_METRICS_OF.format(service) for service in SERVICES))
+    names = (*SERVICES, ISSUER, ACTUATOR, LOG, INTAKE, *(_METRICS_OF.format(service) for service in SERVICES))
     file = settings.run_dir / _PORTS
     last: dict[str, int] = _PORTS_FORMAT.validate_json(file.read_bytes()) if file.exists() else {}
     with _Reservation() as reservation:
@@ -59,6 +61,10 @@ def programs(settings: Settings, databases: Databases, ports: Ports, *, actuator
     """Every program of the system in the order in which they are started and shown."""
     shared = _shared_environment(settings, ports, actuator=actuator)
     yield _web(settings, ISSUER, ISSUER_MODULE, ISSUER_PATH, ports, shared)
+    web = {
+        "detections": f"{settings.intake_host}:{ports.of[INTAKE]}",
+        "ledger": f"{LOOPBACK}:{ports.of[LOG]}",
+    }
     for service in SERVICES:
         address = f"{settings.grpc_host}:{ports.of[service]}"
         yield Program(
@@ -69,6 +75,7 @@ def programs(settings: Settings, databases: Databases, ports: Ports, *, actuator
             probe=GrpcHealth(address),
             address=address,
             metrics_address=f"{LOOPBACK}:{ports.metrics[service]}",
+            web_address=web.get(service, ""),
         )
     if actuator:
         yield _web(settings, ACTUATOR, ACTUATOR_MODULE, ACTUATOR_PATH, ports, shared)
@@ -97,6 +104,7 @@ def _shared_environment(settings: Settings, ports: Ports, *, actuator: bool) -> 
         "TENET_SERVICES": " ".join(f"{name}={settings.grpc_host}:{ports.of[name]}" for name in SERVICES),
         "TENET_ISSUER_PORT": str(ports.of[ISSUER]),
         "TENET_ISSUER_URL": f"http://{LOOPBACK}:{ports.of[ISSUER]}",
+        "TENET_INTAKE_PORT": str(ports.of[INTAKE]),
         "TENET_LOG_PORT": str(ports.of[LOG]),
         "TENET_LOG_URL": f"http://{LOOPBACK}:{ports.of[LOG]}",
         # Administrators' ways into the databases are the supervisor's alone; an empty variable counts as unset.

@@ -20,6 +20,7 @@ METRICS_OFFSET = 100
 ISSUER_OFFSET = 80
 ACTUATOR_OFFSET = 81
 LOG_OFFSET = 82
+INTAKE_OFFSET = 83
 MAIN_CELL = "cell-1"
 
 
@@ -36,6 +37,7 @@ def _pairs(value: object) -> object:
 
 Pairs = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_pairs)]
 Ports = Annotated[Mapping[str, int], NoDecode, BeforeValidator(_pairs)]
+Rates = Annotated[Mapping[str, Annotated[int, Field(gt=0)]], NoDecode, BeforeValidator(_pairs)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -92,6 +94,13 @@ class Settings(BaseSettings):
     actuator_url: str | None = None
     """Where the reference actuator takes webhooks, when one runs. Set by the supervisor."""
 
+    # Telemetry.
+    intake_host: str = LOOPBACK
+    intake_port: Port = 0
+    """Port of the telemetry intake over HTTP. Set by the supervisor; 0: any free one."""
+    intake_quotas: Rates = Field(default_factory=dict)
+    """Records per second of tenants that have a quota of their own, `clinic=5000`."""
+
     # The transparency log.
     log_name: str = "tenet.invalid/log"
     """Begins the origin of every tenant's log, `<log name>/<tenant>`; a name of the provider's own, for ever."""
@@ -133,6 +142,11 @@ class Settings(BaseSettings):
         return self.objects or self.state / "objects"
 
     @property
+    def archive_dir(self) -> Path:
+        """Raw telemetry by tenant and hour, apart from the objects that the ledger names."""
+        return self.objects_dir.with_name("archive")
+
+    @property
     def log_dir(self) -> Path:
         """Tiles, entry bundles, checkpoints: the transparency logs of all tenants."""
         return self.log or self.state / "log"
@@ -164,12 +178,12 @@ class Settings(BaseSettings):
         return self.state / "issuer"
 
     def port_of(self, name: str) -> int:
-        """The port that a service, `issuer`, `actuator` or `log` is meant to take; 0: any free one."""
+        """The port that a service, `issuer`, `actuator`, `log` or `intake` is meant to take; 0: any free one."""
         if name in self.ports:
             return self.ports[name]
         if self.base_port == 0:
             return 0
-        offset = {"issuer": ISSUER_OFFSET, "actuator": ACTUATOR_OFFSET, "log": LOG_OFFSET}
+        offset = {"issuer": ISSUER_OFFSET, "actuator": ACTUATOR_OFFSET, "log": LOG_OFFSET, "intake": INTAKE_OFFSET}
         return self.base_port + (SERVICES.index(name) if name in SERVICES else offset[name])
 
 

@@ -30,6 +30,7 @@ class ProcessStatus(BaseModel):
     pid: int | None
     address: str
     metrics_address: str
+    web_address: str = ""
     restarts: int
     since: datetime
     message: str

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from infra.runtime.child import Child, State
+from infra.runtime.child import Child, Program, State
 from infra.runtime.databases import Databases
 from infra.runtime.postgres import EmbeddedPostgres, embedded_postgres
 from infra.runtime.programs import choose_ports, programs
@@ -100,7 +100,7 @@ class System:
                     child = waiting.pop(task)
                     if not task.result():
                         raise SystemFailed(_obituary(child))
-                    progress(f"{child.program.name} answers on {child.program.address}")
+                    progress(_answers(child.program))
         finally:
             for task in waiting:
                 task.cancel()
@@ -230,6 +230,7 @@ def _child_status(child: Child) -> ProcessStatus:
         pid=child.pid,
         address=child.program.address,
         metrics_address=child.program.metrics_address,
+        web_address=child.program.web_address,
         restarts=child.restarts,
         since=datetime.fromtimestamp(child.since, UTC),
         message=child.message,
@@ -240,3 +241,8 @@ def _child_status(child: Child) -> ProcessStatus:
 def _obituary(child: Child) -> str:
     words = child.last_words()
     return f"{child.program.name} {child.message}. Its log, {child.program.log_file}, ends:\n{words}"
+
+
+def _answers(program: Program) -> str:
+    http = f" and http://{program.web_address}" if program.web_address else ""
+    return f"{program.name} answers on {program.address}{http}"

@@ -54,6 +54,13 @@ async def open_keys(keys: KeyStore, tenant_id: TenantId, origin: str, directory:
     return LogKeys(origin, tuple(signers))
 
 
+async def log_verifiers(keys: KeyStore, tenant_id: TenantId, origin: str, directory: LogDirectory) -> list[Verifier]:
+    """The log's keys as the key store, and nobody else, has them; it makes none. Raises TenantKeysDestroyed."""
+    generations = max(len(read_key_notes(directory)), 1)
+    numbers = range(1, generations + 1)
+    return [(await signer_of(keys, tenant_id, origin, number)).verifier for number in numbers]
+
+
 async def introduce_key(
     keys: KeyStore, tenant_id: TenantId, origin: str, directory: LogDirectory, generation: int
 ) -> Verifier:

@@ -47,7 +47,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Sealing:
-    """`log_name` begins every origin: `<log name>/<tenant>`. `heads` is what this process has signed or found."""
+    """`log_name` begins every origin: `<log name>/<tenant>`, and `<log name>/<tenant>/2` once it was reopened.
+
+    `heads` is what this process has signed or found.
+    """
 
     storage: LogStorage
     log_name: str
@@ -65,7 +68,11 @@ class Sealing:
     _rechecked_at: float = 0.0
 
     def origin(self, tenant_id: TenantId) -> str:
-        return f"{self.log_name}/{tenant_id}"
+        """The present origin of the tenant's log."""
+        return self.origin_of(tenant_id, self.storage.number_of(tenant_id))
+
+    def origin_of(self, tenant_id: TenantId, number: int) -> str:
+        return f"{self.log_name}/{tenant_id}" if number == 1 else f"{self.log_name}/{tenant_id}/{number}"
 
     def log_of(self, tenant_id: TenantId) -> LogDirectory:
         return self.storage.of(tenant_id)
@@ -101,6 +108,7 @@ class Sealing:
         except TenetError as error:
             log.warning("log.heads_unknown", reason=error.reason)
             return
+        await self._take_up_reopened()
         due = [tenant_id for tenant_id in tenants if self._is_due(tenant_id, ledger_heads.get(tenant_id, 0))]
         limit = asyncio.Semaphore(TURNS_AT_ONCE)
 
@@ -112,6 +120,14 @@ class Sealing:
         BEHIND.set(sum(max(head - self._size(tenant_id), 0) for tenant_id, head in ledger_heads.items()))
         await self._recheck_one(tenants)
         await asyncio.sleep(max(looked * POLL_SHARE - POLL_SECONDS, 0.0))
+
+    async def _take_up_reopened(self) -> None:
+        """Forgets all about logs whose ledgers two persons have reopened: they begin anew, under another origin."""
+        for tenant_id in list(self._closed):
+            if not (await self.placements.find(tenant_id)).read_only:
+                log.warning("log.ledger_reopened", tenant=tenant_id, origin=self.origin(tenant_id))
+                for known in (self._closed, self._open, self.heads, self._rechecks, self._resting):
+                    known.pop(tenant_id, None)
 
     def _is_due(self, tenant_id: TenantId, head: int) -> bool:
         if tenant_id in self._closed or self._resting.get(tenant_id, 0.0) > self.monotonic():

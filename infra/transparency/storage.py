@@ -5,6 +5,7 @@
     <log>/<tenant>/tile/<level>/<index>     hashes; `tile/entries/<index>`: leaf data
     <log>/<tenant>/keys/<generation>.note   the log's keys, see `log_keys`
     <log>/<tenant>/stamps/<size>.tsr        RFC 3161 time stamps, each beside the checkpoint that it covers
+    <log>/<tenant>.<number>/                the same under a later origin, once a closed ledger was reopened
 
 Only what a checkpoint covers counts. Tiles are written first and made durable together, before the checkpoint that
 covers them takes the place of the last one; what a crash leaves beyond the checkpoint is removed at the next start.
@@ -59,7 +60,21 @@ class LogStorage:
         self.root = root
 
     def of(self, tenant_id: TenantId) -> "LogDirectory":
-        return LogDirectory(self.root / tenant_id)
+        """The log under its present origin, the one with the highest number."""
+        return self.numbered(tenant_id, self.number_of(tenant_id))
+
+    def number_of(self, tenant_id: TenantId) -> int:
+        """How many origins the log has had: 1, and one more for each time that a closed ledger was reopened."""
+        prefix = f"{tenant_id}."
+        try:
+            names = [each.name.removeprefix(prefix) for each in self.root.iterdir() if each.name.startswith(prefix)]
+        except FileNotFoundError:
+            return 1
+        return max([int(name) for name in names if name.isdecimal()], default=1)
+
+    def numbered(self, tenant_id: TenantId, number: int) -> "LogDirectory":
+        """No tenant's identifier has a dot, so the directories of later origins are nobody else's."""
+        return LogDirectory(self.root / (tenant_id if number == 1 else f"{tenant_id}.{number}"))
 
     @contextlib.contextmanager
     def sealing(self) -> Iterator[bool]:
@@ -90,9 +105,13 @@ class LogDirectory:
     def cosigned_path(self) -> Path:
         return self.path / "checkpoint.cosigned"
 
+    def own_checkpoint(self) -> bytes | None:
+        """The newest signed checkpoint as the log itself signed it; None before the first."""
+        return read_file(self.checkpoint_path)
+
     def checkpoint(self) -> bytes | None:
         """The newest signed checkpoint, with the cosignatures that it has got so far; None before the first."""
-        signed, cosigned = read_file(self.checkpoint_path), self.cosigned()
+        signed, cosigned = self.own_checkpoint(), self.cosigned()
         if signed is None or cosigned is None or parse_note(signed).text != parse_note(cosigned).text:
             return signed
         return cosigned
@@ -109,6 +128,11 @@ class LogDirectory:
         name = f"{signed.checkpoint.size:020d}"
         replace_file(self.path / "stamps" / f"{name}.checkpoint", signed.note.encode())
         replace_file(self.path / "stamps" / f"{name}.tsr", stamp)
+
+    def stamps(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """Each time stamp's name, the checkpoint that it is for, and the stamp, the oldest first."""
+        for path in sorted((self.path / "stamps").glob("*.tsr")):
+            yield f"stamps/{path.name}", path.with_suffix(".checkpoint").read_bytes(), path.read_bytes()
 
     def newest_stamp(self) -> tuple[bytes, bytes] | None:
         """The newest time stamp and its checkpoint."""

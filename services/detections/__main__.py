@@ -1,9 +1,72 @@
-"""`python -m services.detections serve`"""
+"""`python -m services.detections serve`, and what rules do without a server: `match` and `test`."""
 
+import argparse
 import sys
+from pathlib import Path
 
+from contracts.errors import TenetError
 from infra.hosting import run_service
-from services.detections.wiring import start
+from services.detections.application import rule_files, rule_matching, rule_regression
+from services.detections.domain.sigma.packs import CompiledPack
+from services.detections.wiring import SERVICE, start
+
+OK, FAILED, USAGE = 0, 1, 2
+MAX_NAMED = 20
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] not in (["match"], ["test"]):
+        return run_service(SERVICE, start)
+    parser = argparse.ArgumentParser(prog="tenet rules")
+    commands = parser.add_subparsers(dest="command", required=True)
+    match = commands.add_parser("match")
+    match.add_argument("--rules", type=Path, required=True)
+    match.add_argument("--events", type=Path, required=True)
+    test = commands.add_parser("test")
+    test.add_argument("folder", type=Path)
+    test.add_argument("--rules", type=Path, required=True)
+    chosen = parser.parse_args(arguments)
+    try:
+        return _match(chosen.rules, chosen.events) if chosen.command == "match" else _test(chosen.folder, chosen.rules)
+    except (TenetError, OSError) as error:
+        print(error, file=sys.stderr)
+        return USAGE
+
+
+def _match(rules: Path, events: Path) -> int:
+    """Prints a line for each match; on the standard error which rules do not run, and which lines are no records."""
+    pack = rule_files.compiled(rules)
+    _name_failed(pack)
+    unreadable: list[tuple[int, str]] = []
+    for number, rule_id in rule_matching.matches(pack.rules, events, unreadable):
+        sys.stdout.write(f"{number} {rule_id}\n")
+    for number, reason in unreadable[:MAX_NAMED]:
+        print(f"line {number}: {reason}", file=sys.stderr)
+    if len(unreadable) > MAX_NAMED:
+        print(f"… and {len(unreadable) - MAX_NAMED} more lines that are no records", file=sys.stderr)
+    return OK
+
+
+def _test(folder: Path, rules: Path) -> int:
+    """Prints a line for each pair, and says whether all of them hold."""
+    pack = rule_files.compiled(rules)
+    _name_failed(pack)
+    with rule_regression.unpacked(folder) as room:
+        found = list(rule_regression.outcomes(room, {rule.rule_id: rule for rule in pack.rules}))
+        for each in found:
+            name = Path(each.recording).relative_to(room)
+            print(
+                f"{'ok  ' if each.holds else 'FAIL'} {each.rule_id} {name}{f': {each.reason}' if each.reason else ''}"
+            )
+    held = sum(each.holds for each in found)
+    print(f"{held} of {len(found)} pairs hold.")
+    return OK if found and held == len(found) else FAILED
+
+
+def _name_failed(pack: CompiledPack) -> None:
+    for path, reason in pack.failed:
+        print(f"{path}: {reason}", file=sys.stderr)
+
 
 if __name__ == "__main__":
-    sys.exit(run_service("detections", start))
+    sys.exit(main(sys.argv[1:]))

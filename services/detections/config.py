@@ -7,12 +7,18 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 MAX_UNPACKED_BYTES = 128 * 1024 * 1024
 """What an archive may unpack to in all; what lies beyond is put aside."""
 MAX_ARCHIVE_MEMBERS = 1_000
+MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+"""What zstd may look back, which is what its levels up to 19 use; a frame that wants more memory is put aside."""
 MAX_RECORDS_PER_BATCH = 500_000
 MAX_RECORD_BYTES = 1024 * 1024
 """The longest line or JSON value that is read; a longer one is skipped without being held."""
 MAX_NESTING = 64
 MAX_FIELDS_PER_RECORD = 2_000
 READ_CHUNK_BYTES = 64 * 1024
+MAX_OPEN_AUDIT_EVENTS = 64
+"""Linux audit events whose lines are being joined at once; the oldest is closed to make room."""
+MAX_MAPPING_BYTES = 64 * 1024
+MAX_REMEMBERED_MAPPINGS = 256
 
 MAX_PUT_ASIDE_SAMPLES = 200
 """Samples of unreadable records kept per batch, beside their full count by reason."""
@@ -52,12 +58,70 @@ MAX_FAILED_RULES_NAMED = 100
 MAX_FAILED_REASON_CHARACTERS = 200
 """Rules that do not compile and are named in the event; all of them are counted and kept in the import's report."""
 
+MAX_CLAUSES_PER_RULE = 16
+"""Alternatives that a rule is written out as; what would take more is looked at again in full when it may match."""
 MATCH_MEMORY_VALUES = 10_000
 """Field values whose matches are remembered per plan and field."""
+MAX_PLANS = 4_096
+MAX_RECORD_SHAPES = 4_096
+"""Sets of field names that a plan remembers what to look at for."""
+MAX_EXCEPTIONS_REMEMBERED = 4_096
 MATCH_MEMORY_CHARACTERS = 256
 """Longer values are remembered by their digest, so that the memory's size is bounded by the number of values."""
 MAX_REGULAR_EXPRESSION_INPUT = 32_768
 """Characters of a value that a regular expression of a rule looks at."""
 
 ANALYSIS_CHUNK_RECORDS = 2_000
-"""Records that are parsed and matched in one turn of the analysis thread, so that sensors take turns."""
+"""Records of a batch that are held at once, and asked for in the window of records seen before."""
+ANALYSIS_TURN_RECORDS = 200
+ANALYSIS_TURN_SECONDS = 0.005
+"""What is read or judged in one turn of the analysis thread, whichever comes first, so that tenants take turns."""
+
+MAX_BODY_UNPACKED_BYTES = 32 * 1024 * 1024
+"""What a body of OTLP or HEC may unpack to, which has to be held whole to be taken apart."""
+MAX_BODIES_PER_TENANT = 32
+BODY_SECONDS = 30
+REQUEST_SECONDS = 120
+"""How long a body may take to come, and a batch to become durable, over HTTP."""
+
+QUOTA_RECORDS_PER_SECOND = 50_000
+"""What a tenant may send in the long run, unless the setting `intake_quotas` names another rate for it."""
+QUOTA_BURST_SECONDS = 20
+"""How many seconds' worth of its rate a tenant may send at once after a pause."""
+QUOTA_BYTES_UNDER_WAY = 64 * 1024 * 1024
+QUOTA_BATCHES_UNDER_WAY = 64
+"""What of one tenant is being taken at once; more is refused rather than queued without end."""
+
+MAX_CORRELATION_REFERENCES = 20
+MAX_CORRELATION_FIELDS = 8
+MAX_CORRELATION_DEPTH = 5
+"""How often a correlation may refer to one that refers to one, and so on."""
+MAX_CORRELATION_TIMESPAN = timedelta(days=92)
+CORRELATION_LATENESS = timedelta(hours=1)
+"""How far behind the newest hit of its group a hit may come and still count."""
+MAX_HITS_PER_CORRELATION_GROUP = 10_000
+"""The oldest quarter makes room; what is dropped is counted."""
+MAX_GROUPS_PER_CORRELATION = 10_000
+"""Per tenant. The quarter that was quiet for longest makes room; what is dropped is counted."""
+MAX_CORRELATION_VALUE_CHARACTERS = 256
+"""A longer value of a field that groups or is counted is replaced by its digest."""
+
+ARCHIVE_RETENTION = timedelta(days=90)
+"""How long raw telemetry is kept for hunts."""
+MAX_ARCHIVE_BYTES_PER_TENANT = 200 * 1024**3
+"""Parquet of one tenant; beyond it the oldest hours go before their time."""
+ARCHIVE_MEMORY = "256MB"
+"""What the writing or merging of one archive file may take, in DuckDB's words."""
+KEEP_ARCHIVE_SECONDS = 600.0
+MIN_FILES_TO_MERGE = 4
+MAX_FILES_MERGED_AT_ONCE = 64
+"""Files of one hour that become one; the next round takes further ones."""
+
+MAX_HUNT_BYTES = 8 * 1024**3
+"""Parquet that one hunt looks at; it lies in the scratch directory meanwhile."""
+MAX_HUNT_ROWS = 10_000
+MAX_HUNT_ANSWER_BYTES = 8 * 1024 * 1024
+HUNT_MEMORY = "1GB"
+HUNT_SECONDS = 120
+MAX_HUNTS_AT_ONCE = 2
+MAX_QUESTION_CHARACTERS = 20_000

@@ -10,5 +10,7 @@ SEALED_LOOK_SECONDS = 0.05
 """Between two looks whether a checkpoint covers the position that a caller waits for."""
 DIGEST_SECONDS = 60
 """Between two digests of tenants' signed heads in the provider's ledger."""
+MAX_COMPARED_DIGESTS = 2_000
+"""Of the digests in the provider's ledger, so many of the newest are compared with a ledger that is checked."""
 COMPLETE_DIGEST_EVERY = 1_440
 """Every so many intervals, once a day, a digest lists all logs rather than those that have grown."""

@@ -9,9 +9,11 @@ from aiohttp import web
 from tenet.ledger.v1 import (
     ledger_admin_pb2,
     ledger_audit_pb2,
+    ledger_check_pb2,
     ledger_erasure_admin_pb2,
     ledger_erasure_read_pb2,
     ledger_read_pb2,
+    ledger_recovery_admin_pb2,
 )
 
 from contracts.ids import PROVIDER, TenantId
@@ -24,26 +26,32 @@ from infra.grpc import Context, Hosted
 from infra.hosting import Foundation, serve_until_stopped
 from infra.read_database.read_side import ReadSide
 from infra.runtime.settings import LOOPBACK, Settings
+from infra.transparency.ledger_check import LedgerCheck
 from infra.transparency.outreach import Outreach
 from infra.transparency.sealing import Sealing
 from infra.transparency.storage import LogStorage
 from infra.transparency.timestamps import TimestampAuthority, read_roots
 from infra.transparency.witness_client import WitnessClient, witnesses_of
 from services.ledger.application.bundling import Bundling
+from services.ledger.application.checking import Checking
 from services.ledger.application.custody import Erasing, Keeping
 from services.ledger.application.exporting import Exporting
+from services.ledger.application.first_keys import FirstKeys
 from services.ledger.application.log_digests import LogDigests
 from services.ledger.application.log_keys import LogKeyRotation
 from services.ledger.application.opening import Opening
 from services.ledger.application.proving import Proving
 from services.ledger.application.reading import Reading
+from services.ledger.application.recovering import Recovering
 from services.ledger.policies.erase_openings_when_subject_erased import EraseOpeningsWhenSubjectErased
 from services.ledger.servicer import (
     LedgerAdminServicer,
     LedgerAuditServicer,
+    LedgerCheckServicer,
     LedgerErasureAdminServicer,
     LedgerErasureReadServicer,
     LedgerReadServicer,
+    LedgerRecoveryAdminServicer,
     LogFiles,
 )
 
@@ -77,8 +85,9 @@ async def transparency(foundation: Foundation) -> AsyncIterator[Sealing]:
             authority = TimestampAuthority(settings.timestamp_url, read_roots(settings.timestamp_roots), session)
         await stack.enter_async_context(logs.running())
         await stack.enter_async_context(Outreach(logs, witnesses, authority).running())
+        first_keys = FirstKeys(logs, foundation.keys, ledger.handler, foundation.clock)
         await stack.enter_async_context(
-            LogDigests(logs, foundation.objects, ledger.handler, foundation.clock).running()
+            LogDigests(logs, foundation.objects, ledger.handler, foundation.clock, first_keys).running()
         )
         await stack.enter_async_context(_serving_files(foundation, logs.storage))
         yield logs
@@ -103,6 +112,13 @@ def sealing_of(foundation: Foundation) -> Sealing:
     settings, ledger = foundation.settings, foundation.ledger
     storage = LogStorage(settings.log_dir)
     return Sealing(storage, settings.log_name, ledger.feed, ledger.placements, foundation.keys)
+
+
+def checking_of(foundation: Foundation, logs: Sealing) -> Checking:
+    settings, rows = foundation.settings, foundation.ledger.rows
+    witnesses = [each.verifier for each in witnesses_of(settings.witnesses)] if settings.witnesses else []
+    roots = read_roots(settings.timestamp_roots) if settings.timestamp_url and settings.timestamp_roots else []
+    return Checking(LedgerCheck(rows, foundation.keys, witnesses, roots), logs, rows, foundation.objects)
 
 
 def hosted(foundation: Foundation) -> list[Hosted]:
@@ -147,6 +163,7 @@ def hosted(foundation: Foundation) -> list[Hosted]:
     audit = LedgerAuditServicer(
         Bundling(foundation.keys, ledger.handler, ledger.feed, bundler, ancestors), foundation.access_log
     )
+    recovering = Recovering(logs, ledger.placements, ledger.feed, foundation.keys, ledger.handler)
     keeping = Keeping(ledger.handler, ledger.repository, ledger.feed, ledger.openings)
     return [
         Hosted.of(ledger_erasure_admin_pb2, "LedgerErasureAdminService", LedgerErasureAdminServicer(keeping)),
@@ -158,6 +175,12 @@ def hosted(foundation: Foundation) -> list[Hosted]:
         Hosted.of(ledger_read_pb2, "LedgerReadService", read),
         Hosted.of(ledger_admin_pb2, "LedgerAdminService", admin),
         Hosted.of(ledger_audit_pb2, "LedgerAuditService", audit),
+        Hosted.of(
+            ledger_check_pb2,
+            "LedgerCheckService",
+            LedgerCheckServicer(checking_of(foundation, logs), foundation.access_log),
+        ),
+        Hosted.of(ledger_recovery_admin_pb2, "LedgerRecoveryAdminService", LedgerRecoveryAdminServicer(recovering)),
     ]
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 import contracts.events
 from contracts.commands import Command, Private, command_digest
-from contracts.events import assets, cases, detections, ledger, reporting, tenancy
+from contracts.events import assets, tenancy
 from contracts.events.base import (
     EVENT_CLASSES,
     Event,
@@ -23,19 +23,18 @@ from contracts.events.base import (
 from contracts.freeze import schema_path
 from contracts.ids import TenantId
 
-MODULES = [assets, cases, detections, ledger, reporting, tenancy]
+SERVICES = ("assets", "cases", "detections", "ledger", "reporting", "tenancy")
 
 
 @pytest.mark.parametrize("cls", EVENT_CLASSES.values(), ids=lambda cls: cls.TOPIC)
 def test_an_event_is_named_by_its_fixed_topic_and_explained(cls: type[Event]) -> None:
-    service = cls.__module__.rpartition(".")[2]
-    assert f"tenet.{service}.{cls.__name__}" == cls.TOPIC
+    assert cls.TOPIC in [f"tenet.{service}.{cls.__name__}" for service in SERVICES]
     assert re.fullmatch(r"[a-z][a-z_]+", cls.CATEGORY)
     assert schema_path(cls).exists()
 
 
 def test_no_two_services_own_the_same_category() -> None:
-    owned = [category for module in MODULES for category in categories_of(module)]
+    owned = [category for service in SERVICES for category in categories_of(service)]
     assert len(owned) == len(set(owned))
     assert {cls.CATEGORY for cls in EVENT_CLASSES.values()} == set(owned)
 

@@ -12,7 +12,7 @@ from infra.cli.batches import Format, batches_of
 from infra.cli.demo import recorded
 from infra.cli.demo.stage import Stage
 from infra.cli.demo.telemetry import process, usual_day
-from infra.cli.ingesting import Totals, send_batches
+from infra.cli.ingesting import Sending, Totals, send_batches
 from tests.journeys.readings import entries, rebuilt_equal, report
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(150)]
@@ -62,7 +62,7 @@ async def test_sending_the_same_files_again_changes_nothing(empty_stage: Stage, 
     sensor = next(e.data["sensor_id"] for e in before if e.event == "TelemetryReceived")
     totals = Totals()
     session = await empty_stage.session(recorded.RECORDED.sensor)
-    await send_batches(session, TENANT, sensor, batches_of(files[:1]), Format.WINDOWS_EVENT, totals)
+    await send_batches(session, Sending(TENANT, sensor, Format.WINDOWS_EVENT), batches_of(files[:1]), totals)
     assert (totals.batches, totals.records) == (1, USUAL + 2)
     after = await entries(empty_stage, TENANT)
     assert [e for e in after if e.position >= len(before) and e.event != "SensorHeard"] == []

@@ -12,7 +12,7 @@ from infra.cli.demo.casework import Casework, claim, queue, validate
 from infra.cli.demo.cast import APPROVER, Customer, Person
 from infra.cli.demo.stage import Stage
 from infra.cli.demo.world import deploy_own_rules, take_on
-from infra.cli.ingesting import Totals, send_batches
+from infra.cli.ingesting import Sending, Totals, send_batches
 from infra.cli.words import sealed
 
 RECORDED = Customer(
@@ -41,7 +41,7 @@ async def play(stage: Stage, paths: list[Path]) -> list[Casework]:
         totals = Totals()
         session = await stage.session(RECORDED.sensor)
         with stage.audience.sending(group) as taken:
-            await send_batches(session, tenant_id, sensor_id, batches_of(group), wanted, totals, taken)
+            await send_batches(session, Sending(tenant_id, sensor_id, wanted), batches_of(group), totals, taken)
         stage.audience.line("the sensor", f"{wanted.value}: {totals.sentence()}")
     return await _worked(stage)
 

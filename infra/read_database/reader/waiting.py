@@ -10,10 +10,22 @@ FIRST_POLL_SECONDS = 0.02
 
 
 class Applied:
-    """Tells waiters in this process that something was applied to a tenant's views."""
+    """Tells waiters in this process that something was applied to a tenant's views, and the runner that some wait."""
 
     def __init__(self) -> None:
         self._waiters: dict[TenantId, set[asyncio.Future[None]]] = {}
+        self._wanted = asyncio.Event()
+
+    async def rest(self, seconds: float) -> None:
+        """Sleeps for `seconds`, or until somebody waits; not at all when somebody does already."""
+        if self._waiters:
+            return
+        self._wanted.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
 
     def notify(self, tenant_id: TenantId) -> None:
         for waiter in self._waiters.pop(tenant_id, ()):
@@ -24,6 +36,7 @@ class Applied:
         """Returns at the next notification, or when `timeout` seconds have passed."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(tenant_id, set()).add(waiter)
+        self._wanted.set()
         try:
             await asyncio.wait((waiter,), timeout=timeout)
         finally:

@@ -13,8 +13,10 @@ from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters, Parent
 from services.cases.application.conversing import Conversing
 from services.cases.application.delivery import Delivery
+from services.cases.application.messaging import Messaging
 from services.cases.application.permitting import Permitting
 from services.cases.application.planning import Planning
+from services.cases.application.posting import Posting
 from services.cases.connectors.registry import Connectors
 
 __all__ = ["CasesApplication"]
@@ -28,6 +30,8 @@ class CasesApplication:
     acting: Acting
     carrying_out: CarryingOut
     conversing: Conversing
+    messaging: Messaging
+    posting: Posting
     permitting: Permitting
 
     @classmethod
@@ -41,13 +45,16 @@ class CasesApplication:
     ) -> Self:
         charters = Charters(ledger.repository, objects, parent)
         handler = ledger.handler
+        messaging = Messaging(handler, ledger.repository, ledger.feed, charters)
         acting = Acting(handler, ledger.repository, charters, connectors, clock)
         return cls(
             charters,
             CaseWork(handler, charters),
-            Planning(handler, charters),
+            Planning(handler, ledger.repository, charters),
             acting,
             CarryingOut(acting, Delivery(ledger.openings, connectors), clock),
             Conversing(handler, charters),
+            messaging,
+            Posting(messaging, ledger.openings, connectors, clock),
             Permitting(handler, charters, objects, connectors),
         )

@@ -16,6 +16,7 @@ from contracts.roles import Role
 from infra.telemetry import current_traceparent, span
 from services.cases.application.acting import Acting
 from services.cases.application.delivery import Delivery
+from services.cases.application.outbox import Intent
 from services.cases.connectors.port import Acknowledged, Refused
 from services.cases.domain.action import Status
 from services.cases.domain.commands import (
@@ -34,19 +35,18 @@ class CarryingOut:
     def __init__(self, acting: Acting, delivery: Delivery, clock: Callable[[], datetime]) -> None:
         self._acting, self._delivery, self._clock = acting, delivery, clock
 
-    async def carry_out(
-        self, tenant_id: TenantId, action_id: str, trace_parent: str = "", correlation: str = ""
-    ) -> None:
+    async def carry_out(self, wanted: Intent) -> None:
         """Does what is left to do for an action. Nothing for one whose outcome a person has to find or to verify."""
-        with span("carry out action", parent=trace_parent or None, tenant=tenant_id):
-            action = await self._acting.action_of(tenant_id, action_id)
+        tenant_id = wanted.tenant_id
+        with span("carry out action", parent=wanted.trace_parent or None, tenant=tenant_id):
+            action = await self._acting.action_of(tenant_id, wanted.id)
             intent = action.dispatched
             if intent is None:
                 return
-            base = self._base(tenant_id, current_traceparent() or trace_parent, correlation)
+            base = self._base(tenant_id, current_traceparent() or wanted.trace_parent, wanted.correlation_id)
             if action.status is Status.DISPATCHED:
                 await self._send(base, intent)
-                action = await self._acting.action_of(tenant_id, action_id)
+                action = await self._acting.action_of(tenant_id, wanted.id)
             if action.status is Status.ACKNOWLEDGED and intent.verify_by == READ_BACK:
                 await self._observe(base, intent)
 

@@ -9,7 +9,7 @@ from services.cases.connectors.registry import Connectors
 from services.cases.domain import charter_versions as versions
 from services.cases.domain import preauthorisation as signing
 from services.cases.domain.charter import read_charter, refuse
-from services.cases.domain.charter_check import contradictions
+from services.cases.domain.charter_check import contradictions, unknown_messengers
 from services.cases.domain.commands import (
     ApproveCharter,
     ProposeCharter,
@@ -33,7 +33,9 @@ class Permitting:
     async def propose_charter(self, call: Call, command: ProposeCharter) -> Committed:
         """Raises CharterInvalid; the text is durable in the object store before the ledger speaks of it."""
         charter = read_charter(command.text)
-        refuse(contradictions(charter, self._connectors.names_for(command.tenant_id)))
+        tenant_id = command.tenant_id
+        refuse(contradictions(charter, self._connectors.names_for(tenant_id)))
+        refuse(unknown_messengers(charter, self._connectors.messengers_for(tenant_id)))
         reference = await self._objects.put(command.tenant_id, command.text.encode())
 
         async def work(unit: Unit) -> None:

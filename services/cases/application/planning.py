@@ -1,7 +1,11 @@
 """Commands on plans: decide, reorder, approve, reject, release and complete steps."""
 
 from contracts.calls import Call
+from contracts.events.subjects import SubjectKind
+from contracts.ids import TenantId
 from infra.event_store.handler import CommandHandler, Committed, Unit
+from infra.event_store.repository import Repository
+from services.cases.application.aggregates import CASE, SUBJECTS
 from services.cases.application.charters import Charters
 from services.cases.application.grounds import actions_of, assets_of, loaded_case, standing_subjects
 from services.cases.domain import plan as deciding
@@ -15,12 +19,20 @@ from services.cases.domain.commands import (
     ReorderPlan,
 )
 from services.cases.domain.ruling import Situation, rule
+from services.cases.domain.tripwire import tripwire_hit
 from services.cases.domain.who import Who
 
 
 class Planning:
-    def __init__(self, handler: CommandHandler, charters: Charters) -> None:
-        self._handler, self._charters = handler, charters
+    def __init__(self, handler: CommandHandler, repository: Repository, charters: Charters) -> None:
+        self._handler, self._repository, self._charters = handler, repository, charters
+
+    async def tripwire_hit(self, tenant_id: TenantId, case_id: str, detection_id: str) -> str | None:
+        """The tripwire of a case's plan that a detection hits: a look at the present. `decide_plan` has the last word."""
+        case = (await self._repository.load(tenant_id, CASE, case_id)).state
+        detection = (await self._repository.load(tenant_id, SUBJECTS[SubjectKind.DETECTION], detection_id)).state
+        found = await self._charters.look_up(tenant_id)
+        return tripwire_hit(found.force.charter, case, detection) if found else None
 
     async def decide_plan(self, call: Call, command: DecidePlan) -> Committed:
         async def work(unit: Unit) -> None:

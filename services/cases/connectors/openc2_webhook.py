@@ -1,39 +1,31 @@
 """Orders by signed webhook: an OpenC2 command as the body, Standard Webhooks in the headers."""
 
-import ipaddress
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 import structlog
 from standardwebhooks.webhooks import Webhook
 
-from services.cases.config import ConnectorConfig
+from services.cases.config import OpenC2WebhookConfig
+from services.cases.connectors.addresses import check_url
+from services.cases.connectors.openc2_answer import MAX_ANSWER_BYTES, json_of, of_sending, state_of, understood
 from services.cases.connectors.openc2_body import COMMAND_TYPE, command_body, query_body
-from services.cases.connectors.port import Acknowledged, NotSeen, Order, Refused, Unknown
+from services.cases.connectors.port import Acknowledged, ConnectorMisconfigured, NotSeen, Order, Refused, Unknown
 
-MAX_ANSWER_BYTES = 65_536
-MAX_TEXT = 300
 HEALTH_SECONDS = 5.0
 """How long a health answer is believed."""
-_TAKEN = frozenset({102, 200})
-"""OpenC2: processing, OK."""
 
 log = structlog.get_logger()
-
-
-class ConnectorMisconfigured(ValueError):
-    """The receiver would be reached in the clear over a network, or would vouch for itself."""
 
 
 class OpenC2Webhook:
     rehearsal: ClassVar[bool] = False
 
-    def __init__(self, config: ConnectorConfig, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, config: OpenC2WebhookConfig, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Raises ConnectorMisconfigured."""
         _check(config)
         self.name = config.name
@@ -51,21 +43,17 @@ class OpenC2Webhook:
         return self._health[1]
 
     async def send(self, order: Order) -> Acknowledged | Refused | Unknown:
-        answer = _understood(*await self._post(order.action_id, command_body(order)))
-        if isinstance(answer, NotSeen):
-            return Refused("404", "The receiver does not know the target or the path.")
-        return answer
+        return of_sending(understood(*await self._post(order.action_id, command_body(order))))
 
     async def find(self, order: Order) -> Acknowledged | Refused | NotSeen | Unknown:
-        return _understood(*await self._post(f"query-{order.action_id}", query_body(order)))
+        return understood(*await self._post(f"query-{order.action_id}", query_body(order)))
 
     async def read_back(self, target: str) -> dict[str, str] | Unknown:
         url = f"{self._config.read_back_url}/{quote(target, safe='')}"
         headers = {"Authorization": f"Bearer {self._config.read_back_token}"}
         status, content = await self._fetch("GET", url, headers, None)
-        if status != 200 or not isinstance(content, dict):
-            return Unknown(f"HTTP_{status}")
-        return {str(name): str(value) for name, value in content.items()}
+        state = state_of(content) if status == 200 else None
+        return Unknown(f"HTTP_{status}") if state is None else state
 
     async def close(self) -> None:
         if self._session is not None:
@@ -90,56 +78,14 @@ class OpenC2Webhook:
             self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         try:
             async with self._session.request(method, url, headers=headers, data=body, allow_redirects=False) as answer:
-                return answer.status, _json(await answer.content.read(MAX_ANSWER_BYTES))
+                return answer.status, json_of(await answer.content.read(MAX_ANSWER_BYTES))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.info("connector_no_answer", connector=self.name, error=type(error).__name__)
             return 0, None
 
 
-def _understood(status: int, content: Any) -> Acknowledged | Refused | NotSeen | Unknown:
-    """What an answer says. Only a clear yes or no of the receiver counts; all else leaves the outcome unknown."""
-    if status == 0:
-        return Unknown("NO_ANSWER")
-    said = content.get("status") if isinstance(content, dict) else None
-    if not isinstance(said, int) or said != status:
-        return Unknown(f"UNINTELLIGIBLE_{status}")
-    if said in _TAKEN:
-        return Acknowledged(_receipt(content))
-    if said == 404:
-        return NotSeen()
-    if 400 <= said < 500 or said == 501:
-        return Refused(str(said), str(content.get("status_text", ""))[:MAX_TEXT])
-    return Unknown(f"STATUS_{said}")
-
-
-def _receipt(content: dict[str, Any]) -> str:
-    results = content.get("results")
-    own = results.get("x-tenet") if isinstance(results, dict) else None
-    return str(own.get("receipt", ""))[:MAX_TEXT] if isinstance(own, dict) else ""
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _check(config: ConnectorConfig) -> None:
+def _check(config: OpenC2WebhookConfig) -> None:
     for url in (config.url, config.health_url or config.url, config.read_back_url):
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-            raise ConnectorMisconfigured(
-                f"The connector {config.name} has an address that is neither HTTPS nor loopback."
-            )
+        check_url(config.name, url)
     if not config.secret or not config.read_back_token or config.secret == config.read_back_token:
         raise ConnectorMisconfigured(f"The connector {config.name} needs two different credentials.")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -5,6 +5,10 @@ from datetime import datetime
 from typing import Protocol
 
 
+class ConnectorMisconfigured(ValueError):
+    """A connector that would speak in the clear over a network, would vouch for itself, or that others may alter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One action as it is sent. `action_id` is the receiver's key against a second effect."""
@@ -26,8 +30,11 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
+    """The receiver said no, or was not reached: nothing has happened there. Where `transient`, a later try may help."""
+
     reason: str
     detail: str
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ number or a date by accident. The digest is the SHA-256 of the canonical JSON of
 change without a new approval, meaning cannot.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sized
+from enum import StrEnum
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -49,11 +50,22 @@ class Protected(Part):
     forbid: tuple[str, ...] = ()
 
 
+def _unsaid(value: Sized) -> bool:
+    """What is not said is no part of the digest: charters approved before it could be said keep theirs."""
+    return not value
+
+
 class Channel(Part):
-    """A way to reach a contact. `relies_on`: external identifiers of what it depends on, or own_accounts."""
+    """A way to reach a contact. `relies_on`: external identifiers of what it depends on, or own_accounts.
+
+    `via` is the messenger that brings messages by itself, `address` the contact as that messenger writes it; without
+    `via` a person of the provider does it, by phone or in the portal.
+    """
 
     channel: Name
     relies_on: tuple[str, ...] = ()
+    via: Annotated[str, Field(pattern=r"^([a-z][a-z0-9-]{0,62})?$", exclude_if=_unsaid)] = ""
+    address: Annotated[str, Field(max_length=320, exclude_if=_unsaid)] = ""
 
 
 class Contact(Part):
@@ -129,6 +141,24 @@ class StepRule(Part):
         return self.do not in (TASK, NOTIFY)
 
 
+class Where(StrEnum):
+    CASE = "case"
+    OTHERS = "others"
+    ANYWHERE = "anywhere"
+
+
+class Tripwire(Part):
+    """Activity that ends an observation by itself. What is left out does not limit.
+
+    `where`: on the case's own assets, on others of the same tenant (it spreads), or anywhere in it.
+    """
+
+    name: Name
+    techniques: tuple[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")], ...] = ()
+    min_severity: Severity = 1
+    where: Where = Where.ANYWHERE
+
+
 class Observe(Part):
     """What lets an attack go on for a while: an approver, tripwires, a deadline, the line that then stops it."""
 
@@ -167,6 +197,8 @@ class Charter(Part):
     contacts: Annotated[tuple[Contact, ...], Field(max_length=100)] = ()
     priorities: Annotated[tuple[PriorityRule, ...], Field(max_length=50)] = ()
     deadlines: dict[Priority, Deadlines] = {}
+    tripwires: Annotated[tuple[Tripwire, ...], Field(max_length=50, exclude_if=_unsaid)] = ()
+    """Those that are watched; a line may name others, which a person reports."""
     approvals: Approvals = Approvals()
     lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=200)]
 
@@ -189,6 +221,9 @@ class Charter(Part):
 
     def line(self, line_id: str) -> Line | None:
         return next((line for line in self.lines if line.id == line_id), None)
+
+    def tripwire(self, name: str) -> Tripwire | None:
+        return next((tripwire for tripwire in self.tripwires if tripwire.name == name), None)
 
     def contact_of(self, principal_id: str) -> Contact | None:
         return next((contact for contact in self.contacts if contact.principal == principal_id), None)

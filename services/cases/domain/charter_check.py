@@ -19,6 +19,7 @@ def contradictions(charter: Charter, connectors: Sequence[str] | None = None) ->
 def _all(charter: Charter, connectors: Sequence[str] | None) -> Iterator[FieldViolation]:
     yield from _duplicates([line.id for line in charter.lines], "lines", "id")
     yield from _duplicates([window.name for window in charter.windows], "windows", "name")
+    yield from _duplicates([tripwire.name for tripwire in charter.tripwires], "tripwires", "name")
     yield from _duplicates([contact.contact for contact in charter.contacts], "contacts", "contact")
     for index, window in enumerate(charter.windows):
         yield from _window(f"windows[{index}]", window)
@@ -31,6 +32,16 @@ def _all(charter: Charter, connectors: Sequence[str] | None) -> Iterator[FieldVi
                 yield FieldViolation(f"protected_classes[{index}].forbid", f"unknown action {action!r}")
     for index, line in enumerate(charter.lines):
         yield from _line(f"lines[{index}]", line, charter, connectors)
+
+
+def unknown_messengers(charter: Charter, messengers: Sequence[str]) -> tuple[FieldViolation, ...]:
+    """Channels that nothing configured could bring a message over."""
+    return tuple(
+        FieldViolation(f"contacts[{index}].channels[{place}].via", f"unknown messenger {channel.via!r}")
+        for index, contact in enumerate(charter.contacts)
+        for place, channel in enumerate(contact.channels)
+        if channel.via and channel.via not in messengers
+    )
 
 
 def _window(path: str, window: Window) -> Iterator[FieldViolation]:

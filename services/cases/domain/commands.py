@@ -3,6 +3,7 @@
 from contracts.commands import Command, Private
 from contracts.events.base import Instant, Value
 from contracts.events.cases import Mode
+from contracts.events.messages import MessageAbout
 from contracts.events.subjects import Sight, SubjectKind
 from contracts.labels import Label
 
@@ -236,3 +237,34 @@ class ProposeCharter(Command):
 class ApproveCharter(Command):
     charter_version: int
     digest: str
+
+
+class DispatchMessage(Command):
+    """Brings what stands at `about_position` to the contact that it names: over its channel, or the one after `after`.
+
+    `after` is the channel that brought nothing; empty for the channel that the notice or enquiry itself names.
+    """
+
+    about: MessageAbout
+    about_position: int
+    after: str = ""
+
+
+class AttemptMessage(Command):
+    message_id: str
+
+
+class AcceptMessage(Command):
+    message_id: str
+    receipt: Private
+
+
+class RefuseMessage(Command):
+    message_id: str
+    reason: str
+    detail: Private
+
+
+class LoseMessage(Command):
+    message_id: str
+    reason: str

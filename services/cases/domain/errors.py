@@ -317,3 +317,19 @@ class ConnectorUnhealthy(FailedPrecondition):
     """The connector does not answer, so nothing is dispatched through it."""
 
     reason = "CONNECTOR_UNHEALTHY"
+
+
+class MessageUnknown(NotFound):
+    reason = "MESSAGE_UNKNOWN"
+
+
+class PlaybookInvalid(InvalidArgument):
+    """What was handed in is no CACAO playbook, or one that refers to what it does not hold."""
+
+    reason = "PLAYBOOK_INVALID"
+
+
+class PlaybookUnsupported(InvalidArgument):
+    """The playbook says something that a charter's line cannot say; the metadata names the step."""
+
+    reason = "PLAYBOOK_UNSUPPORTED"

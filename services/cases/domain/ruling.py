@@ -210,14 +210,14 @@ def _subject_matches(line: Line, subject: Subject) -> bool:
     confidence = subject.validation.confidence_percent if subject.validation else 0
     return (
         (not when.kinds or subject.event_kind in when.kinds)
-        and (not when.techniques or any(_is_technique(found, when.techniques) for found in subject.techniques))
+        and (not when.techniques or any(is_technique(found, when.techniques) for found in subject.techniques))
         # A line that asks for no more than the least severity also covers what has none: some sources tell none.
         and (when.min_severity == LEAST_SEVERITY or subject.severity_id >= when.min_severity)
         and confidence >= when.min_confidence
     )
 
 
-def _is_technique(found: str, wanted: Sequence[str]) -> bool:
+def is_technique(found: str, wanted: Sequence[str]) -> bool:
     """A technique of ATT&CK covers its sub-techniques."""
     return any(found == name or found.startswith(name + ".") for name in wanted)
 

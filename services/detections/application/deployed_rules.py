@@ -1,6 +1,7 @@
 """The rules at work in this process: compiled at start, and again when a pack is deployed."""
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -88,13 +89,18 @@ class DeployedRules:
         wanted = {deployed.sha256 for deployed in self._deployed.values()}
         for sha256 in wanted - set(self._compiled):
             archive = await self._objects.get(PROVIDER, sha256)
-            self._compiled[sha256] = await asyncio.to_thread(compile_pack, archive)
+            known = {rule.sha256: rule for pack in self._compiled.values() for rule in pack.rules}
+            self._compiled[sha256] = await asyncio.to_thread(compile_pack, archive, known)
         self._compiled = {sha256: pack for sha256, pack in self._compiled.items() if sha256 in wanted}
-        self.current = _rules_of(self._deployed, self._compiled)
+        self.current = _rules_of(self._deployed, self._compiled, self.current.rule_set.engine)
+        # Thousands of rules live as long as the process: looking through them at every collection would cost more than
+        # all the matching.
+        gc.collect()
+        gc.freeze()
         log.info("rule_packs_loaded", packs=len(wanted), rules=len(self.current.rule_set.engine.rules))
 
 
-def _rules_of(deployed: Mapping[str, Deployed], compiled: Mapping[str, CompiledPack]) -> Rules:
+def _rules_of(deployed: Mapping[str, Deployed], compiled: Mapping[str, CompiledPack], engine: Engine) -> Rules:
     """All packs' rules; a rule id that two packs bring runs once, from the pack that was deployed last."""
     rules: dict[str, CompiledRule] = {}
     packs: dict[str, str] = {}
@@ -106,4 +112,4 @@ def _rules_of(deployed: Mapping[str, Deployed], compiled: Mapping[str, CompiledP
         Fact("rule_pack", pack.sha256, PROVIDER, pack.position)
         for pack in sorted(deployed.values(), key=lambda item: item.position)
     )
-    return Rules(RuleSet(Engine(rules.values()), packs), facts)
+    return Rules(RuleSet(engine.replaced(rules.values()), packs), facts)

@@ -3,10 +3,9 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from weakref import WeakValueDictionary
 
 import structlog
@@ -23,16 +22,25 @@ from infra.object_store.port import ObjectStore
 from infra.telemetry import span
 from infra.telemetry.metrics import LATENCY_BUCKETS
 from services.detections.application.aggregates import TELEMETRY
+from services.detections.application.batch_readings import BatchReadings
 from services.detections.application.deployed_rules import DeployedRules, Rules
+from services.detections.application.quotas import Quotas
 from services.detections.application.raising import AssetLookup, Raising
 from services.detections.application.record_window import RecordWindow
 from services.detections.application.tenant_index import TenantIndex
-from services.detections.config import ANALYSIS_CHUNK_RECORDS, MAX_BATCH_BYTES, MAX_RECORDS_PER_BATCH
+from services.detections.application.turns import FairTurns
+from services.detections.config import (
+    ANALYSIS_CHUNK_RECORDS,
+    ANALYSIS_TURN_RECORDS,
+    ANALYSIS_TURN_SECONDS,
+    MAX_BATCH_BYTES,
+    MAX_RECORDS_PER_BATCH,
+)
 from services.detections.domain import telemetry
 from services.detections.domain.analysis import Analysis
 from services.detections.domain.commands import IngestBatch
 from services.detections.domain.errors import BatchIdReused, BatchTooLarge
-from services.detections.domain.formats.reading import BatchReading, Format
+from services.detections.domain.formats.reading import Sample, samples_of
 from services.detections.domain.formats.records import Record
 
 INGEST = "/tenet.detections.v1.TelemetryIngestService/IngestBatch"
@@ -52,12 +60,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records as a sensor sent them. `batch_id` is the sensor's own and the same when it sends them again."""
+    """Records as a sensor sent them. `batch_id` is the sensor's own and the same when it sends them again.
+
+    `format` names a format that Tenet knows, or a mapping that was declared. `first_record` is how many records of the
+    same source came before, None when the sensor does not say.
+    """
 
     batch_id: str
     sensor_id: str
-    format: Format
+    format: str
     content: bytes
+    first_record: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ class Receipt:
     raised: int
     joined: int
     position: int
+    samples: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +101,10 @@ class IngestParts:
     window: RecordWindow
     assets: AssetLookup
     rules: DeployedRules
-    thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "analysis"))
-    """One thread judges records, a chunk at a time, so that sensors take turns and the event loop stays free."""
+    quotas: Quotas
+    readings: BatchReadings
+    turns: FairTurns = field(default_factory=FairTurns)
+    """One thread reads and judges records, so that tenants take turns and the event loop stays free."""
 
 
 class Ingest:
@@ -98,12 +114,17 @@ class Ingest:
         self._tenants: WeakValueDictionary[TenantId, asyncio.Lock] = WeakValueDictionary()
 
     def close(self) -> None:
-        self._parts.thread.shutdown(wait=True, cancel_futures=True)
+        self._parts.turns.close()
+
+    async def declare_mapping(self, tenant_id: TenantId, text: bytes) -> str:
+        """Keeps a declared mapping; answers the format under which batches use it. Raises MappingUnreadable."""
+        return await self._parts.readings.declare(tenant_id, text)
 
     async def ingest_batch(self, call: Call, batch: Batch) -> Receipt:
         """Takes a batch once, however often it is sent.
 
-        Raises BatchTooLarge, BatchIdReused, BatchRaisesTooMuch, ObjectStoreFull, StoreUnavailable: nothing was taken.
+        Raises QuotaExceeded, BatchTooLarge, BatchIdReused, BatchRaisesTooMuch, MappingUnknown, ObjectStoreFull,
+        StoreUnavailable: nothing was taken.
         """
         if len(batch.content) > MAX_BATCH_BYTES:
             raise BatchTooLarge(f"The batch has {len(batch.content)} bytes.", metadata={"limit": str(MAX_BATCH_BYTES)})
@@ -112,7 +133,8 @@ class Ingest:
             request_id=f"{batch.sensor_id}/{batch.batch_id}",
             batch_id=batch.batch_id,
             sensor_id=batch.sensor_id,
-            format=batch.format.value,
+            format=batch.format,
+            first_record=batch.first_record,
             sha256=hashlib.sha256(batch.content).hexdigest(),
             bytes=len(batch.content),
         )
@@ -122,7 +144,11 @@ class Ingest:
         # the other, because they often touch the same detections. Between processes the streams' versions decide.
         sensor = self._sensors.setdefault((call.tenant_id, batch.sensor_id), asyncio.Lock())
         tenant = self._tenants.setdefault(call.tenant_id, asyncio.Lock())
-        with BATCH_SECONDS.time(), span("ingest_batch"):
+        with (
+            self._parts.quotas.admitted(call.tenant_id, len(batch.content)),
+            BATCH_SECONDS.time(),
+            span("ingest_batch"),
+        ):
             async with sensor:
                 return await _Taking(self._parts, own, command, batch, tenant).run()
 
@@ -162,11 +188,17 @@ class _Taking:
             raise BatchIdReused("This batch id came with other bytes before.", metadata=metadata) from error
         if self._sent_before is not None and not committed.recorded:
             return _receipt_of_repeat(self._sent_before)
-        receipt = _receipt(committed)
+        receipt = await self._receipt(committed)
         if self._judged is not None and not committed.replayed:
             _count(receipt)
             await self._remember(self._judged)
         return receipt
+
+    async def _receipt(self, committed: Committed) -> Receipt:
+        """The same for a repeat as for the first time, so the samples are those that were kept."""
+        kept = _received(committed).put_aside_sha256
+        samples = samples_of(await self._parts.objects.get(self._call.tenant_id, kept)) if kept else ()
+        return _receipt(committed, samples)
 
     async def _append(self) -> Committed:
         """Tries again when processes that work for the same tenant keep getting ahead of each other."""
@@ -201,15 +233,19 @@ class _Taking:
         rules = parts.rules.current
         index = TenantIndex(await parts.keys.search_key(tenant_id))
         analysis = Analysis(rules.rule_set, index, self._call.now)
-        reading = BatchReading(self._batch.content, self._batch.format)
-        records = reading.records()
-        loop = asyncio.get_running_loop()
-        while chunk := await loop.run_in_executor(parts.thread, _take, records):
+        reading = await parts.readings.reading(
+            tenant_id, self._batch.content, self._batch.format, self._batch.first_record, self._call.now
+        )
+        steps, spent = reading.steps(), _Spent()
+        while chunk := await self._next_chunk(steps, spent):
             keys = [record.key for record in chunk]
             seen = await parts.window.seen(tenant_id, sensor_id, keys) if loaded.version else set()
-            await loop.run_in_executor(parts.thread, analysis.take, chunk, seen)
+            for start in range(0, len(chunk), ANALYSIS_TURN_RECORDS):
+                part = chunk[start : start + ANALYSIS_TURN_RECORDS]
+                await parts.turns.take(tenant_id, lambda part=part, seen=seen: spent.judge(analysis, part, seen))  # type: ignore[misc]  # Defaults bind the loop's values.
             if reading.total > MAX_RECORDS_PER_BATCH:
                 break
+        parts.quotas.charge(tenant_id, reading.total, spent.seconds)
         if reading.total > MAX_RECORDS_PER_BATCH:
             limit = str(MAX_RECORDS_PER_BATCH)
             raise BatchTooLarge("The batch holds too many records.", metadata={"limit": limit})
@@ -223,6 +259,15 @@ class _Taking:
             analysis,
             analysis.received(self._command, put_aside, aside),
         )
+
+    async def _next_chunk(self, steps: Iterator[Record | None], spent: "_Spent") -> list[Record]:
+        """The batch's next records, read over as many turns as it takes; empty at its end."""
+        chunk: list[Record] = []
+        more = True
+        while more and len(chunk) < ANALYSIS_CHUNK_RECORDS:
+            read, more = await self._parts.turns.take(self._call.tenant_id, lambda: spent.read(steps))
+            chunk += read
+        return chunk
 
     async def _remember(self, judged: _Judged) -> None:
         """A failure here costs nothing but time: the next batch of this sensor fills the window from the ledger."""
@@ -238,8 +283,30 @@ class _Taking:
             log.warning("record_window_not_filled", sensor=self._command.sensor_id, reason=error.reason)
 
 
-def _take(records: Iterator[Record]) -> list[Record]:
-    return list(islice(records, ANALYSIS_CHUNK_RECORDS))
+class _Spent:
+    """A batch's work in the analysis thread, and how many seconds of the thread it took."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def read(self, steps: Iterator[Record | None]) -> tuple[list[Record], bool]:
+        """One turn's records, and whether there may be more."""
+        began = time.perf_counter()
+        records: list[Record] = []
+        more = False
+        for step in steps:
+            if step is not None:
+                records.append(step)
+            if len(records) >= ANALYSIS_TURN_RECORDS or time.perf_counter() - began > ANALYSIS_TURN_SECONDS:
+                more = True
+                break
+        self.seconds += time.perf_counter() - began
+        return records, more
+
+    def judge(self, analysis: Analysis, records: Sequence[Record], seen: Container[bytes]) -> None:
+        began = time.perf_counter()
+        analysis.take(records, seen)
+        self.seconds += time.perf_counter() - began
 
 
 def _count(receipt: Receipt) -> None:
@@ -250,11 +317,9 @@ def _count(receipt: Receipt) -> None:
     DETECTIONS.labels("joined").inc(receipt.joined)
 
 
-def _receipt(committed: Committed) -> Receipt:
+def _receipt(committed: Committed, samples: tuple[Sample, ...]) -> Receipt:
     events = [recorded.event for recorded in committed.recorded]
-    received = events[0]
-    if not isinstance(received, TelemetryReceived):
-        raise TypeError("a batch's first event says what was received")
+    received = _received(committed)
     return Receipt(
         received.batch_id,
         received.sha256,
@@ -266,7 +331,15 @@ def _receipt(committed: Committed) -> Receipt:
         sum(isinstance(event, DetectionRaised) for event in events),
         sum(isinstance(event, DetectionRepeated) for event in events),
         committed.position,
+        samples,
     )
+
+
+def _received(committed: Committed) -> TelemetryReceived:
+    event = committed.recorded[0].event
+    if not isinstance(event, TelemetryReceived):
+        raise TypeError("a batch's first event says what was received")
+    return event
 
 
 def _receipt_of_repeat(sent: telemetry.SentBatch) -> Receipt:

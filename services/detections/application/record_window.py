@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from contracts.ids import TenantId
 from infra.object_store.port import ObjectStore
 from infra.read_database.database import Connection, ReadDatabase
-from services.detections.domain.formats.reading import BatchReading, Format
+from services.detections.application.batch_readings import BatchReadings
+from services.detections.domain.formats.reading import BatchReading
 from services.detections.domain.telemetry import SentBatch, Telemetry
 
 KEYS_PER_STATEMENT = 10_000
@@ -23,6 +24,7 @@ class RecordWindow:
 
     def __init__(self, database: ReadDatabase, objects: ObjectStore) -> None:
         self._database, self._objects = database, objects
+        self._readings = BatchReadings(objects)
 
     async def catch_up(self, tenant_id: TenantId, sensor_id: str, state: Telemetry, version: int) -> None:
         """Brings the table to the stream's version. Raises ObjectMissing, ObjectCorrupt, ReadDatabaseUnavailable."""
@@ -80,11 +82,12 @@ class RecordWindow:
 
     async def _keys_of(self, tenant_id: TenantId, batch: SentBatch) -> set[bytes]:
         content = await self._objects.get(tenant_id, batch.sha256)
-        return await asyncio.to_thread(_read_keys, content, batch.format)
+        reading = await self._readings.reading(tenant_id, content, batch.format, batch.first_record)
+        return await asyncio.to_thread(_read_keys, reading)
 
 
-def _read_keys(content: bytes, stated: str) -> set[bytes]:
-    return {record.key for record in BatchReading(content, Format(stated)).records()}
+def _read_keys(reading: BatchReading) -> set[bytes]:
+    return {record.key for record in reading.records()}
 
 
 def _chunks(keys: Sequence[bytes]) -> Iterable[list[bytes]]:

@@ -80,6 +80,7 @@ class Analysis:
             skewed=self.skewed,
             bytes=command.bytes,
             sha256=command.sha256,
+            first_record=command.first_record,
             put_aside_sha256=sha256,
             first_occurred_at=self.first,
             last_occurred_at=self.last,
@@ -101,7 +102,7 @@ class Analysis:
             if fired is None:
                 fired = self._alerts[record.alert] = fired_by_alert(record.alert)
             self.groups.add(record, fired, moment)
-        route = route_of(record.source, record.fields)
+        route = route_of(record.source, record.fields, record.logsource)
         if route is not None:
             for rule in self.rules.engine.match(route, record.fields):
                 self.groups.add(record, self.rules.fired(rule), moment)

@@ -1,7 +1,8 @@
 """What callers want of the detections service. Private fields are sealed when recorded."""
 
 from contracts.commands import Command, Private
-from contracts.events.base import Value
+from contracts.events.base import Instant, Value
+from contracts.events.detections import HuntKind
 from contracts.events.subjects import Sight, Verdict
 from contracts.labels import Label
 
@@ -22,6 +23,7 @@ class IngestBatch(Command):
     batch_id: str
     sensor_id: str
     format: str
+    first_record: int | None
     sha256: str
     bytes: int
 
@@ -81,3 +83,19 @@ class ImportRulePack(Command):
 
 class DeployRulePack(Command):
     pack_id: str
+
+
+class CompleteHunt(Command):
+    """What came of a hunt."""
+
+    hunt_id: str
+    kind: HuntKind
+    question: Private
+    reason: Private
+    start: Instant
+    end: Instant
+    files: int
+    records: int
+    missing_hours: int
+    found: int
+    truncated: bool

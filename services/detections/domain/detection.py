@@ -8,6 +8,7 @@ from contracts.calls import Call
 from contracts.events.base import Recorded, Sealed
 from contracts.events.detections import (
     DetectionClaimed,
+    DetectionFoundByHunt,
     DetectionRaised,
     DetectionReleased,
     DetectionRepeated,
@@ -41,6 +42,7 @@ from services.detections.domain.validation import (
 CATEGORY = "detection"
 DetectionEvent = (
     DetectionRaised
+    | DetectionFoundByHunt
     | DetectionRepeated
     | DetectionClaimed
     | DetectionReleased
@@ -72,7 +74,7 @@ def evolve(state: Detection, recorded: Recorded[DetectionEvent]) -> Detection:
     match event:
         case DetectionRaised():
             return Detection(event.detection_id)
-        case DetectionRepeated():
+        case DetectionRepeated() | DetectionFoundByHunt():
             return state
         case DetectionClaimed():
             return replace(state, claimed_by=event.principal_id)

@@ -81,10 +81,28 @@ class BatchIdReused(InvalidArgument):
     reason = "BATCH_ID_REUSED"
 
 
+class MappingUnreadable(InvalidArgument):
+    """A declared mapping that is no YAML, or does not say what a mapping has to."""
+
+    reason = "MAPPING_UNREADABLE"
+
+
+class MappingUnknown(NotFound):
+    """No mapping of this tenant has that hash; a mapping is declared by sending it once."""
+
+    reason = "MAPPING_UNKNOWN"
+
+
 class BatchRaisesTooMuch(ResourceExhausted):
     """One batch would touch more detections than one append can hold. Cut it smaller; nothing of it was taken."""
 
     reason = "BATCH_RAISES_TOO_MUCH"
+
+
+class QuotaExceeded(ResourceExhausted):
+    """The tenant sends more than it may. Nothing was taken; `retry_after_seconds` says when to send it again."""
+
+    reason = "QUOTA_EXCEEDED"
 
 
 class RulePackUnreadable(InvalidArgument):
@@ -101,3 +119,35 @@ class RuleUncompilable(InvalidArgument):
     """A rule that cannot be run as written."""
 
     reason = "RULE_UNCOMPILABLE"
+
+
+class PeriodInvalid(InvalidArgument):
+    reason = "PERIOD_INVALID"
+
+
+class HuntTooLarge(ResourceExhausted):
+    """The period holds more telemetry than one hunt may look at."""
+
+    reason = "HUNT_TOO_LARGE"
+
+
+class HuntRefused(InvalidArgument):
+    """The question is none, would change something, or is not understood; the message says what."""
+
+    reason = "HUNT_REFUSED"
+
+
+class HuntTooSlow(ResourceExhausted):
+    reason = "HUNT_TOO_SLOW"
+
+
+class HuntFailed(ResourceExhausted):
+    """The process that looked for the answer came to an end of its own."""
+
+    reason = "HUNT_FAILED"
+
+
+class HuntsBusy(ResourceExhausted):
+    """As many hunts as one service makes at once are under way; try again when one is over."""
+
+    reason = "HUNTS_BUSY"

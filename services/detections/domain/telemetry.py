@@ -26,6 +26,7 @@ class SentBatch:
     batch_id: str
     sha256: str
     format: str
+    first_record: int | None
     records: int
     accepted: int
 
@@ -56,6 +57,7 @@ def evolve(state: Telemetry, recorded: Recorded[TelemetryReceived]) -> Telemetry
                 event.batch_id,
                 event.sha256,
                 event.format,
+                event.first_record,
                 event.records,
                 event.accepted,
             )

@@ -1,8 +1,15 @@
 """The gRPC edge of the detections service: translates, calls, translates."""
 
 from services.detections.servicer.admin import DetectionsAdminServicer
+from services.detections.servicer.hunts import DetectionsHuntServicer
 from services.detections.servicer.ingest import TelemetryIngestServicer
 from services.detections.servicer.read import DetectionsReadServicer
 from services.detections.servicer.write import DetectionsWriteServicer
 
-__all__ = ["DetectionsAdminServicer", "DetectionsReadServicer", "DetectionsWriteServicer", "TelemetryIngestServicer"]
+__all__ = [
+    "DetectionsAdminServicer",
+    "DetectionsHuntServicer",
+    "DetectionsReadServicer",
+    "DetectionsWriteServicer",
+    "TelemetryIngestServicer",
+]

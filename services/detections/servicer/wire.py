@@ -13,7 +13,7 @@ from contracts.labels import Label
 from infra.read_database.reader.pages import PageRequest
 from services.detections.application.ingest import Receipt
 from services.detections.domain.commands import EvidenceInput
-from services.detections.domain.formats.reading import Format
+from services.detections.domain.formats.recognition import Format
 from services.detections.projections.verdicts import TriageState
 
 T = TypeVar("T", bound=str)
@@ -22,11 +22,10 @@ VERDICTS = {verdict: common.Verdict.Value(f"VERDICT_{verdict.name}") for verdict
 LABELS = {label: common.Label.Value(f"LABEL_{label.name}") for label in Label}
 STATES = {state: pb.TriageState.Value(f"TRIAGE_STATE_{state.name}") for state in TriageState}
 FORMATS = {
-    Format.AUTOMATIC: pb.TELEMETRY_FORMAT_UNSPECIFIED,
-    Format.WINDOWS_EVENT: pb.TELEMETRY_FORMAT_WINDOWS_EVENT,
-    Format.WAZUH: pb.TELEMETRY_FORMAT_WAZUH,
-    Format.SURICATA_EVE: pb.TELEMETRY_FORMAT_SURICATA_EVE,
-    Format.ALERT_CSV: pb.TELEMETRY_FORMAT_ALERT_CSV,
+    each: pb.TELEMETRY_FORMAT_UNSPECIFIED
+    if each is Format.AUTOMATIC
+    else pb.TelemetryFormat.Value(f"TELEMETRY_FORMAT_{each.name}")
+    for each in Format
 }
 
 
@@ -72,4 +71,5 @@ def receipt_message(receipt: Receipt) -> pb.BatchReceipt:
         raised=receipt.raised,
         joined=receipt.joined,
         sha256=receipt.sha256,
+        samples=[pb.PutAsideSample(reason=each.reason, offset=each.offset, head=each.head) for each in receipt.samples],
     )

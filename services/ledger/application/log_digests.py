@@ -19,6 +19,7 @@ from infra.object_store import ObjectStore
 from infra.transparency.merkle import Frontier, leaf_hash
 from infra.transparency.sealer import Head
 from infra.transparency.sealing import Sealing
+from services.ledger.application.first_keys import FirstKeys
 from services.ledger.config import COMPLETE_DIGEST_EVERY, DIGEST_SECONDS
 from services.ledger.domain import log_digest
 from services.ledger.domain.log_digest import DigestHeads
@@ -37,6 +38,7 @@ class LogDigests:
     objects: ObjectStore
     handler: CommandHandler
     clock: Callable[[], datetime]
+    first_keys: FirstKeys
     _digested: dict[TenantId, Head] = field(default_factory=dict)
 
     @contextlib.asynccontextmanager
@@ -56,6 +58,7 @@ class LogDigests:
             if not self.sealing.active:
                 continue
             try:
+                await self.first_keys.record()
                 await self.take()
             except TenetError as error:
                 log.error("log.digest_failed", reason=error.reason, detail=error.message)  # noqa: TRY400  # The reason says it all.

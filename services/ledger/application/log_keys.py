@@ -30,7 +30,10 @@ class LogKeyRotation:
     handler: CommandHandler
 
     async def rotate(self, call: Call, command: RotateLogKey) -> Rotated:
-        """Recorded in the provider's ledger first; a repeat finishes what a crash left. Raises TenantKeysDestroyed."""
+        """Under the log's present origin. Recorded in the provider's ledger first; a repeat finishes what a crash left.
+
+        Raises TenantKeysDestroyed.
+        """
         tenant_id, origin = call.tenant_id, self.sealing.origin(call.tenant_id)
 
         async def work(unit: Unit) -> None:

@@ -24,6 +24,30 @@ class SubscriptionEnded(PermissionDenied):
     reason = "SUBSCRIPTION_ENDED"
 
 
+class CheckpointForeign(InvalidArgument):
+    """The checkpoint is of another log, or of an earlier origin of this one."""
+
+    reason = "CHECKPOINT_FOREIGN"
+
+
+class LedgerNotClosed(FailedPrecondition):
+    """The ledger takes appends."""
+
+    reason = "LEDGER_NOT_CLOSED"
+
+
+class ReopeningUnknown(NotFound):
+    """Nobody has proposed to reopen the ledger."""
+
+    reason = "REOPENING_UNKNOWN"
+
+
+class ReopeningOutdated(FailedPrecondition):
+    """The ledger or its signed head is another one than when the reopening was proposed."""
+
+    reason = "REOPENING_OUTDATED"
+
+
 class HoldStands(FailedPrecondition):
     """A legal hold covers the subject; it beats every erasure until two persons have released it."""
 

@@ -1,16 +1,21 @@
 """Files become batches that lose nothing, repeat nothing, and are the same each time."""
 
 import gzip
+import io
 import json
+import random
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+import zstandard
 from tenet.detections.v1 import detections_pb2 as pb
 
 from infra.cli import batches
-from infra.cli.batches import Format, batches_of, expand, format_of
+from infra.cli.batches import Format, batches_of, format_of
 from infra.cli.problems import Problem, UsageProblem
+from infra.cli.telemetry_files import expand
 
 HEADER = b"time,name,ip,host,short,time_label,event_label\n"
 
@@ -40,17 +45,26 @@ def test_the_same_file_gives_the_same_batch_ids_so_that_a_repeat_is_harmless(tmp
     assert len(set(first)) == len(first)
 
 
-@pytest.mark.parametrize("packing", ["gz", "zip"])
+@pytest.mark.parametrize("packing", ["gz", "zst", "zip", "tar.gz", "tar"])
 def test_an_archive_is_unpacked_as_it_is_read(tmp_path: Path, packing: str) -> None:
     path = tmp_path / f"events.json.{packing}"
     if packing == "gz":
         path.write_bytes(gzip.compress(lines(200)))
+    elif packing == "zst":
+        path.write_bytes(zstandard.compress(lines(200)))
+    elif packing.startswith("tar"):
+        with tarfile.open(path, "w:gz" if packing == "tar.gz" else "w") as archive_of_tapes:
+            for name, content in (("LICENSE", b"x"), ("a.json", lines(150)), ("b.json", lines(50))):
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive_of_tapes.addfile(info, io.BytesIO(content))
     else:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("one/first.json", lines(150))
-            archive.writestr("two.json", lines(50))
+            archive.writestr("readme.md", b"not telemetry")
+            archive.writestr("two.json.gz", gzip.compress(lines(50)))
     found = b"".join(contents(path))
-    assert found == (lines(200) if packing == "gz" else lines(150) + lines(50))
+    assert found == (lines(200) if packing in ("gz", "zst") else lines(150) + lines(50))
 
 
 def test_every_batch_of_a_csv_file_begins_with_its_header(tmp_path: Path) -> None:
@@ -62,14 +76,39 @@ def test_every_batch_of_a_csv_file_begins_with_its_header(tmp_path: Path) -> Non
     assert b"".join(content.removeprefix(HEADER) for content in found).count(b"\n") == 200
 
 
-def test_equal_alerts_of_one_second_stay_in_one_batch_where_they_are_counted(tmp_path: Path) -> None:
-    alert = b"1700000000,Rule,10.0.0.1,host,R,-,-\n"
-    other = b"1700000000,Other,10.0.0.1,host,O,-,-\n"
+def test_equal_records_are_told_apart_by_how_many_came_before_them(tmp_path: Path) -> None:
     path = tmp_path / "alerts.csv"
-    path.write_bytes(HEADER + (alert + other) * 100 + b"1700000001,Rule,10.0.0.1,host,R,-,-\n" * 3)
+    path.write_bytes(HEADER + b"1700000000,Rule,10.0.0.1,host,R,-,-\n\n" * 100)
+    found = list(batches_of([path], 1_000))
+    assert len({batch.content for batch in found}) < len(found)
+    assert len({batch.batch_id for batch in found}) == len(found)
+    counts = [batch.content.count(b"Rule") for batch in found]
+    assert [batch.first_record for batch in found] == [sum(counts[:at]) for at in range(len(found))]
+
+
+ZEEK = b"#separator \\x09\n#path\tconn\n#fields\tts\tuid\n#types\ttime\tstring\n"
+
+
+def test_every_batch_of_a_zeek_log_begins_with_what_its_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "conn.log"
+    rows = b"".join(b"%d.5\tC%d\n" % (at, at) for at in range(200))
+    path.write_bytes(ZEEK + rows + ZEEK.replace(b"conn", b"dns") + b"1.5\tD\n")
+    *most, last = contents(path)
+    assert len(most) > 1
+    assert all(content.startswith(ZEEK) for content in most)
+    assert b"".join(content.removeprefix(ZEEK) for content in most) == rows
+    assert last == ZEEK.replace(b"conn", b"dns") + b"1.5\tD\n"
+
+
+def test_a_windows_event_log_is_cut_between_its_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "Security.evtx"
+    header = (b"ElfFile\x00" + b"\n" * 4_096)[:4_096]
+    chunks = [bytes([at]) * 65_536 for at in range(40)]
+    path.write_bytes(header + b"".join(chunks) + b"rest")
     found = contents(path)
-    assert [content.count(alert) for content in found] == [100, 0]
-    assert b"".join(found).count(b"1700000001,") == 3
+    assert all(content.startswith(header) for content in found)
+    assert b"".join(content.removeprefix(header) for content in found) == b"".join(chunks) + b"rest"
+    assert all(len(content) <= batches.MAX_BATCH_BYTES + 4_096 for content in found)
 
 
 def test_a_line_that_is_longer_than_any_record_is_shortened_so_that_it_is_put_aside(tmp_path: Path) -> None:
@@ -80,15 +119,25 @@ def test_a_line_that_is_longer_than_any_record_is_shortened_so_that_it_is_put_as
     assert b"".join(found[1:]) == lines(1)
 
 
-def test_a_json_array_is_sent_whole(tmp_path: Path) -> None:
+def test_a_json_array_is_sent_whole_and_packed_where_it_is_large(tmp_path: Path) -> None:
     path = tmp_path / "events.json"
     path.write_text(json.dumps([{"EventID": 1}] * 300, indent=1))
     assert contents(path) == [path.read_bytes()]
+    path.write_bytes(b"[\n" + b'{"EventID": 1},\n' * 600_000 + b"{}]")
+    (packed,) = contents(path)
+    assert gzip.decompress(packed) == path.read_bytes()
+
+
+def test_an_object_that_wraps_more_records_than_a_line_may_hold_is_sent_whole(tmp_path: Path) -> None:
+    path = tmp_path / "trail.json"
+    path.write_text(json.dumps({"Records": [{"eventID": str(at)} for at in range(100_000)]}))
+    (packed,) = contents(path)
+    assert gzip.decompress(packed) == path.read_bytes()
 
 
 def test_a_json_array_that_no_batch_can_hold_is_refused_with_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "events.json"
-    path.write_bytes(b"[\n" + b'{"EventID": 1},\n' * 600_000 + b"{}]")
+    path.write_bytes(b"[\n" + random.Random(7).randbytes(9 * 1024 * 1024))
     with pytest.raises(Problem, match="JSON array") as caught:
         contents(path)
     assert caught.value.reason == "ARRAY_TOO_LARGE"
@@ -118,7 +167,8 @@ def test_a_batch_that_raises_too_much_is_halved_and_keeps_its_header(tmp_path: P
     assert halves is not None
     assert all(half.content.startswith(HEADER) for half in halves)
     assert sum(half.content.count(b"\n") - 1 for half in halves) == 10
-    single = batches.Batch(HEADER + b"1,Rule,10.0.0.1,host,R,-,-\n", path, 0)
+    assert [half.first_record for half in halves] == [0, 5]
+    single = batches.Batch(HEADER + b"1,Rule,10.0.0.1,host,R,-,-\n", path, 0, 0, HEADER)
     assert single.halves() is None
 
 

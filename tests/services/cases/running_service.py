@@ -1,6 +1,6 @@
 """The cases service over a real server and the real reference actuator, with people of a provider and a customer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ from infra.event_store.repository import Aggregate
 from infra.grpc import Client, serve
 from infra.hosting import Foundation
 from services.cases import wiring
-from services.cases.config import CasesSettings, connectors_of
+from services.cases.config import CasesSettings, MessengerConfig, connectors_of
 from services.cases.connectors.registry import Connectors
 from tests.fixtures.platform import ROLE, Platform, Running, request_id
 from tests.services.cases.charters import DIRECTORY
@@ -75,6 +75,10 @@ class CasesService:
         text = (DIRECTORY / f"{name}.yaml").read_text()
         for word, value in words.items():
             text = text.replace("@" + word.replace("_", "-"), value)
+        return await self.approve(text)
+
+    async def approve(self, text: str) -> str:
+        """Has a charter's text proposed by the provider and approved by the customer; its digest."""
         admin = self.analyst.stub(cases_admin_pb2_grpc.CasesAdminServiceStub)
         proposed = await self.analyst.call(
             admin.ProposeCharter,
@@ -204,7 +208,9 @@ async def _actuator(directory: Path, credentials: Credentials) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def cases_service(platform: Platform, directory: Path) -> AsyncIterator[CasesService]:
+async def cases_service(
+    platform: Platform, directory: Path, messengers: Sequence[MessengerConfig] = ()
+) -> AsyncIterator[CasesService]:
     await platform.prepare()
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(platform.running())
@@ -213,7 +219,7 @@ async def cases_service(platform: Platform, directory: Path) -> AsyncIterator[Ca
         settings = platform.settings_of("cases").model_copy(update={"actuator_url": url})
         foundation = await stack.enter_async_context(Foundation.open("cases", settings))
         quick = [each.model_copy(update={"timeout_seconds": 0.5}) for each in connectors_of(settings, CasesSettings())]
-        wired = await stack.enter_async_context(wiring.running(foundation, Connectors.of(quick)))
+        wired = await stack.enter_async_context(wiring.running(foundation, Connectors.of([*quick, *messengers])))
         server = await stack.enter_async_context(serve(wired.hosted, foundation.authority))
         tenant_id = await running.onboard()
         people = []

@@ -11,10 +11,10 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
 from contracts.ids import TenantId
-from services.cases.config import ConnectorConfig
+from services.cases.config import OpenC2WebhookConfig
 from services.cases.connectors.openc2_body import command_body
-from services.cases.connectors.openc2_webhook import ConnectorMisconfigured, OpenC2Webhook
-from services.cases.connectors.port import Acknowledged, NotSeen, Order, Refused, Unknown
+from services.cases.connectors.openc2_webhook import OpenC2Webhook
+from services.cases.connectors.port import Acknowledged, ConnectorMisconfigured, NotSeen, Order, Refused, Unknown
 from services.cases.connectors.registry import Connectors
 from services.cases.connectors.rehearsal import Rehearsal
 from services.cases.domain.errors import ConnectorUnknown
@@ -23,7 +23,7 @@ SECRET = "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
 ORDER = Order("action-1", "clinic", "contain", "network", "host-1", False, datetime(2026, 11, 24, tzinfo=UTC))
 
 
-def config(url: str = "http://127.0.0.1:1", **changes: Any) -> ConnectorConfig:
+def config(url: str = "http://127.0.0.1:1", **changes: Any) -> OpenC2WebhookConfig:
     fields = {
         "name": "edr",
         "kind": "openc2_webhook",
@@ -34,7 +34,7 @@ def config(url: str = "http://127.0.0.1:1", **changes: Any) -> ConnectorConfig:
         "read_back_token": "reading",
         "timeout_seconds": 0.3,
     }
-    return ConnectorConfig.model_validate(fields | changes)
+    return OpenC2WebhookConfig.model_validate(fields | changes)
 
 
 @asynccontextmanager

@@ -434,6 +434,45 @@ async def test_a_tripwire_or_the_end_of_the_time_contains_what_was_left_to_go_on
     assert world.edr.state["host"] == {"network": "isolated"}
 
 
+@pytest.mark.parametrize(
+    ("where", "techniques", "elsewhere", "ends"),
+    [
+        ("others", ("T1021",), True, True),
+        ("others", ("T1021",), False, False),
+        ("case", ("T1021.002",), False, True),
+        ("case", ("T1021",), True, False),
+        ("anywhere", ("T1486",), True, False),
+    ],
+)
+async def test_an_observation_ends_by_itself_when_a_tripwire_is_hit(
+    world: World, where: str, techniques: tuple[str, ...], elsewhere: bool, ends: bool
+) -> None:
+    text = simple().replace(
+        "lines:",
+        f"""tripwires: [{{name: spreads, techniques: [T1021], where: {where}}}]
+lines:
+  - id: watch
+    outcome: Learn.
+    when: {{desired_outcome: [observe]}}
+    then:
+      mode: observe
+      observe: {{approver: boss, scope: one host, tripwires: [spreads], deadline_minutes: 10, then: any}}
+      steps:
+        - {{id: let-it-run, type: investigate, do: task, task: Watch., authority: customer, reason: Learn.}}""",
+    )
+    host, other = (world.asset(name, AssetClass.STANDARD, group="office") for name in ("host", "other"))
+    await world.preauthorise(await world.charter(text=text), ["contain network"], ["office"])
+    detection = world.detection(host)
+    world.validate(detection)
+    case_id = await world.open(detection)
+    await world.decide(case_id, desired_outcome="observe")
+    await world.settle()
+    world.detection(other if elsewhere else host, techniques=techniques, name="new")
+    await world.settle()
+    assert (world.events(PlanDecided)[-1].precedence == "tripwire") is ends
+    assert (world.edr.state.get("host") == {"network": "isolated"}) is ends
+
+
 async def test_a_tenant_without_a_charter_follows_that_of_the_entity_above_it(world: World) -> None:
     above = TenantId("group")
     digest = await world.charter(text=simple(), tenant=above)

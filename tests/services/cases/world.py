@@ -4,8 +4,8 @@ The ledger keeps what the real one promises and these tests rest on: streams wit
 checked in the append, a decision made anew after a conflict, and one effect for one request.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from contracts.events.assets import (
     FindingReported,
     FindingValidated,
 )
-from contracts.events.base import Envelope, Event, Recorded, Sealed
+from contracts.events.base import Event, Recorded, Sealed
 from contracts.events.detections import (
     DetectionClaimed,
     DetectionRaised,
@@ -32,11 +32,7 @@ from contracts.events.subjects import SubjectKind, Verdict
 from contracts.ids import PROVIDER, TenantId, derive_id, stream_name
 from contracts.labels import Label
 from contracts.roles import Role
-from infra.event_store.handler import Committed, Unit
-from infra.event_store.repository import Aggregate, Loaded
-from infra.object_store import ObjectRef
 from infra.read_database.policies import Origin, Policy
-from infra.read_database.reader.pages import Document
 from services.cases.application import CasesApplication
 from services.cases.application.acting import Acting
 from services.cases.application.carrying_out import CarryingOut
@@ -44,8 +40,12 @@ from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters
 from services.cases.application.conversing import Conversing
 from services.cases.application.delivery import Delivery
+from services.cases.application.messaging import Messaging
+from services.cases.application.outbox import Intent
 from services.cases.application.permitting import Permitting
 from services.cases.application.planning import Planning
+from services.cases.application.posting import Posting
+from services.cases.connectors.messages import Messenger
 from services.cases.connectors.port import Acknowledged, NotSeen, Order, Refused, Unknown
 from services.cases.connectors.registry import Connectors
 from services.cases.connectors.rehearsal import Rehearsal
@@ -53,9 +53,11 @@ from services.cases.domain import commands as ask
 from services.cases.domain.repertoire import deed_of
 from services.cases.policies.act_when_time_comes import Timers
 from services.cases.policies.cancel_actions_when_validation_withdrawn import CancelActionsWhenValidationWithdrawn
+from services.cases.policies.decide_plan_when_tripwire_hit import DecidePlanWhenTripwireHit
 from services.cases.projections import VIEWS
 from services.cases.wiring import policies_of
 from tests.services.cases.charters import principal, text_of
+from tests.services.cases.memory import MemoryLedger, MemoryReader, Objects, PlainOpenings
 
 TENANT = TenantId("clinic")
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -102,121 +104,14 @@ class Receiver:
         return None
 
 
-class Objects:
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Stands in for the messages' outbox: hands over at once."""
 
-    async def put(self, tenant_id: TenantId, data: bytes) -> ObjectRef:
-        sha256 = derive_id("sha", data.decode())
-        self.kept[sha256] = data
-        return ObjectRef(sha256, len(data))
+    app: CasesApplication
 
-    async def get(self, tenant_id: TenantId, sha256: str) -> bytes:
-        return self.kept[sha256]
-
-
-class PlainOpenings:
-    """Values are never sealed in this ledger: their plaintext is still in them."""
-
-    async def open(self, tenant_id: TenantId, references: Sequence[Sealed]) -> dict[Sealed, str]:
-        return {reference: reference.plaintext or "" for reference in references}
-
-
-@dataclass
-class MemoryLedger:
-    """Implements what the application uses of CommandHandler and Repository, for one tenant."""
-
-    clock: Callable[[], datetime]
-    entries: list[Recorded[Any]] = field(default_factory=list)
-    requests: dict[str, Committed] = field(default_factory=dict)
-    before_append: list[Callable[[], None]] = field(default_factory=list)
-    """Run once each, between a decision and its append: what others do meanwhile."""
-    conflicts: int = 0
-
-    async def load(
-        self, tenant_id: TenantId, aggregate: Aggregate[Any], identifier: str, *, at: int | None = None
-    ) -> Loaded[Any]:
-        stream = stream_name(aggregate.category, identifier)
-        state, version, last = aggregate.initial(), 0, -1
-        for entry in self.entries:
-            if entry.envelope.stream == stream and entry.envelope.tenant_id == tenant_id:
-                state, version, last = aggregate.evolve(state, entry), version + 1, entry.position
-        return Loaded(stream, state, version, last, aggregate)
-
-    async def handle(self, call: Call, command: Command, work: Callable[[Unit], Awaitable[None]]) -> Committed:
-        if call.request_key in self.requests:
-            return self.requests[call.request_key]
-        for _ in range(5):
-            unit = Unit(call.tenant_id, self)  # type: ignore[arg-type]  # it has the one method that a unit uses
-            await work(unit)
-            if self.before_append:
-                self.before_append.pop(0)()
-            wanted = {**unit.required}
-            for draft in unit.drafts:
-                wanted.setdefault(draft.stream, draft.version - 1)
-            if unit.drafts and any(self.version(stream) != version for stream, version in wanted.items()):
-                self.conflicts += 1
-                continue
-            recorded = [self.record(draft.event, draft.stream, call) for draft in unit.drafts]
-            done = Committed(call.tenant_id, recorded, len(self.entries) - 1)
-            if recorded:
-                self.requests[call.request_key] = done
-            return done
-        raise AssertionError("five conflicts in a row")
-
-    def version(self, stream: str) -> int:
-        return sum(1 for entry in self.entries if entry.envelope.stream == stream)
-
-    def record(self, event: Event, stream: str, call: Call) -> Recorded[Any]:
-        envelope = Envelope(
-            derive_id("event", len(self.entries)),
-            call.tenant_id,
-            stream,  # type: ignore[arg-type]  # made by stream_name
-            self.version(stream) + 1,
-            event.TOPIC,
-            event.VERSION,
-            call.now,
-            call.actor,
-            None,
-            "",
-            None,
-            "",
-            (),
-            None,
-            None,
-        )
-        recorded = Recorded(len(self.entries), self.clock(), envelope, event)
-        self.entries.append(recorded)
-        return recorded
-
-
-@dataclass
-class MemoryReader:
-    """Folds a view over the whole ledger whenever it is asked."""
-
-    ledger: MemoryLedger
-
-    async def waited(self, *_: object) -> None:
-        return None
-
-    async def get(self, view: Any, tenant_id: TenantId, key: str, **_: object) -> Document[Any] | None:
-        document = self.fold(view).get(key)
-        last = len(self.ledger.entries) - 1
-        return Document(tenant_id, key, document, last, last) if document is not None else None
-
-    def fold(self, view: Any) -> dict[str, Any]:
-        documents: dict[str, Any] = {}
-        for entry in self.ledger.entries:
-            if entry.event.TOPIC not in view.topic_names:
-                continue
-            for key in view.keys(entry):
-                document = view.fold(key, documents.get(key), entry)
-                documents.pop(key, None)
-                if document is not None:
-                    view.columns(document)
-                    view.encode(document)
-                    documents[key] = document
-        return documents
+    async def take(self, intent: Intent) -> None:
+        await self.app.posting.carry_out(intent)
 
 
 class World:
@@ -227,27 +122,38 @@ class World:
         self.ledger = MemoryLedger(lambda: self.now)
         self.reader = MemoryReader(self.ledger)
         self.edr, self.idp = Receiver("edr"), Receiver("idp")
-        self.connectors = Connectors({"edr": self.edr, "idp": self.idp, "rehearsal": Rehearsal("rehearsal")})
         self.objects = Objects()
         self.parents: dict[TenantId, TenantId] = {}
-        self.app = self._application()
+        self.deliver_by()
         self.reacted = 0
         self.fired: set[tuple[object, ...]] = set()
         self.refused: list[str] = []
         self._requests = 0
+
+    def deliver_by(self, *messengers: Messenger) -> None:
+        """Configures these messengers, and no other."""
+        self.connectors = Connectors(
+            {"edr": self.edr, "idp": self.idp, "rehearsal": Rehearsal("rehearsal")},
+            messengers={each.name: each for each in messengers},
+        )
+        self.app = self._application()
 
     def _application(self) -> CasesApplication:
         ledger: Any = self.ledger
         charters = Charters(ledger, self.objects, self.parents.get)  # type: ignore[arg-type]  # what is used of it
         acting = Acting(ledger, ledger, charters, self.connectors, lambda: self.now)
         delivery = Delivery(PlainOpenings(), self.connectors)  # type: ignore[arg-type]  # what is used of it
+        messaging = Messaging(ledger, ledger, ledger, charters)
+        posting = Posting(messaging, PlainOpenings(), self.connectors, lambda: self.now)  # type: ignore[arg-type]  # same
         return CasesApplication(
             charters,
             CaseWork(ledger, charters),
-            Planning(ledger, charters),
+            Planning(ledger, ledger, charters),
             acting,
             CarryingOut(acting, delivery, lambda: self.now),
             Conversing(ledger, charters),
+            messaging,
+            posting,
             Permitting(ledger, charters, self.objects, self.connectors),  # type: ignore[arg-type]  # what is used of it
         )
 
@@ -453,14 +359,15 @@ class World:
 
     async def _react(self, entry: Recorded[Any]) -> None:
         cancelling = CancelActionsWhenValidationWithdrawn(self.app, self.reader)  # type: ignore[arg-type]  # as above
-        policies: list[Policy] = [*policies_of(self.app, self), cancelling]
+        tripwires = DecidePlanWhenTripwireHit(self.app, self.reader)  # type: ignore[arg-type]  # as above
+        policies: list[Policy] = [*policies_of(self.app, self, Post(self.app)), cancelling, tripwires]
         for policy in policies:
             if type(entry.event) in policy.TOPICS:
                 await self._tolerantly(policy.react(entry, Origin(policy.ID, entry, lambda: self.now)))
 
-    async def take(self, tenant_id: TenantId, action_id: str, trace_parent: str, correlation: str) -> None:
+    async def take(self, intent: Intent) -> None:
         """Stands in for the outbox: carries out at once."""
-        await self.app.carrying_out.carry_out(tenant_id, action_id)
+        await self.app.carrying_out.carry_out(intent)
 
     async def _fire(self) -> bool:
         handlers, fired = Timers(self.app).handlers(), False

@@ -82,7 +82,11 @@ class Service:
         return principal_id, await self.client(name)
 
     async def sensor(self, tenant_id: str) -> Client:
-        """A machine of the tenant that may send telemetry, by API key."""
+        """A client that speaks for a machine of the tenant that may send telemetry."""
+        return await self.running.machine_client(self.port, await self.sensor_key(tenant_id))
+
+    async def sensor_key(self, tenant_id: str) -> str:
+        """An API key of a machine of the tenant that may send telemetry."""
         principal_id, _ = await self.running.register(tenant_id, kind=tenancy_pb2.PRINCIPAL_KIND_MACHINE)
         await self.running.grant(principal_id, ROLE.ROLE_SENSOR, tenant_id)
         admin, stub = await self.running.admin()
@@ -90,7 +94,7 @@ class Service:
             stub.IssueApiKey,
             tenancy_admin_pb2.IssueApiKeyRequest(request_id=request_id(), principal_id=principal_id),
         )
-        return await self.running.machine_client(self.port, issued.credential)
+        return str(issued.credential)
 
     async def ingest(
         self, client: Client, tenant_id: str, content: bytes, *, batch_id: str = "", sensor_id: str = "sensor-1"

@@ -4,18 +4,21 @@ import base64
 import gzip
 import io
 import json
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import zstandard
 
-from services.detections.config import MAX_NESTING, MAX_RECORD_BYTES
+from services.detections.config import MAX_NESTING, MAX_RECORD_BYTES, READ_CHUNK_BYTES
 from services.detections.domain.formats.clocks import believable
 from services.detections.domain.formats.pieces import cut_lines, cut_values
-from services.detections.domain.formats.reading import BatchReading, Format
-from services.detections.domain.formats.records import Reason, Record
+from services.detections.domain.formats.reading import BatchReading
+from services.detections.domain.formats.recognition import Format
+from services.detections.domain.formats.records import Piece, Reason, Record
 from tests.services.detections.records import harmless, lines
 
 GOOD = lines(harmless("A", 1)).rstrip(b"\n")
@@ -29,12 +32,16 @@ def read(content: bytes, stated: Format = Format.AUTOMATIC) -> tuple[list[Record
     return list(reading.records()), reading
 
 
+def all_of(pieces: Iterator[Piece | None]) -> list[Piece]:
+    return [piece for piece in pieces if piece is not None]
+
+
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
         (b'{"EventID": 1, "Channel": "Security", "Caf\xe9": 1}', "NOT_UTF8"),
         (b'{"EventID": 1, "Channel": ', "NOT_JSON"),
-        (b"<134>Oct 11 22:14:15 host su: failed", "NOT_JSON"),
+        (b"neither a line of a known log nor JSON", "NOT_JSON"),
         (b'{"EventID": NaN, "Channel": "Security"}', "NOT_JSON"),
         (b'"just text"', "NOT_AN_OBJECT"),
         (b'{"hello": "world"}', "FORMAT_UNKNOWN"),
@@ -80,7 +87,7 @@ def test_a_line_of_a_hundred_megabytes_is_skipped_in_bounded_memory() -> None:
         yield b'"}\n' + ALSO_GOOD + b"\n"
 
     tracemalloc.start()
-    pieces = list(cut_lines(chunks()))
+    pieces = all_of(cut_lines(chunks()))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert [piece.reason for piece in pieces] == [None, "RECORD_TOO_LONG", None]
@@ -96,7 +103,7 @@ def test_an_endless_value_within_an_array_is_skipped_in_bounded_memory() -> None
         yield b'"}, ' + ALSO_GOOD + b"]"
 
     tracemalloc.start()
-    pieces = list(cut_values(chunks()))
+    pieces = all_of(cut_values(chunks()))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert [piece.reason for piece in pieces] == [None, "RECORD_TOO_LONG", None]
@@ -107,10 +114,10 @@ def test_an_endless_value_within_an_array_is_skipped_in_bounded_memory() -> None
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
 def test_where_a_stream_is_cut_into_chunks_does_not_matter(size: int) -> None:
     text = json.dumps([harmless("A", 1), {"EventID": 2, "Channel": 'quote " and \\ {[', "x": [1, {"y": "}"}]}]).encode()
-    pieces = list(cut_values(text[start : start + size] for start in range(0, len(text), size)))
+    pieces = all_of(cut_values(text[start : start + size] for start in range(0, len(text), size)))
     assert [json.loads(piece.data) for piece in pieces] == json.loads(text)
     by_line = GOOD + b"\r\n\n" + ALSO_GOOD
-    cut = list(cut_lines(by_line[start : start + size] for start in range(0, len(by_line), size)))
+    cut = all_of(cut_lines(by_line[start : start + size] for start in range(0, len(by_line), size)))
     assert [piece.data for piece in cut] == [GOOD, ALSO_GOOD]
 
 
@@ -218,3 +225,46 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
         for name, content in members.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("spaced", [b",\n", b", ", b","])
+def test_a_string_that_is_never_closed_costs_an_array_one_record(spaced: bytes) -> None:
+    broken = b'{"EventID": 1, "Channel": "Security, "User": "eve"}'
+    more = lines(harmless("A", 3)).rstrip(b"\n")
+    records, reading = read(b"[" + spaced.join((GOOD, broken, ALSO_GOOD, more)) + b"]")
+    assert [record.fields["Computer"] for record in records] == ["A", "A", "A"]
+    assert len({record.key for record in records}) == 3
+    assert dict(reading.put_aside) == {"NOT_JSON": 1}
+
+
+def test_a_flood_of_brackets_can_be_paused_between_any_two_chunks() -> None:
+    flood = b"[" + b"{}" * 200_000 + b'{"a":' + b"[" * 100_000
+    reading = BatchReading(flood, Format.AUTOMATIC)
+    pauses = 0
+    for step in reading.steps():
+        assert step is None, "there is no record in it"
+        pauses += 1
+    assert pauses >= len(flood) // READ_CHUNK_BYTES
+    assert dict(reading.put_aside) == {"FORMAT_UNKNOWN": 200_000, "NOT_JSON": 1}
+
+
+def test_a_line_of_brackets_is_judged_without_looking_at_them_all() -> None:
+    began = time.process_time()
+    _, reading = read(b"{}" * (MAX_RECORD_BYTES // 2) + b"\n" + GOOD)
+    assert dict(reading.put_aside) == {"NOT_JSON": 1}
+    assert time.process_time() - began < 1, "a million brackets would take longer if each were looked at"
+
+
+def test_zstd_is_unpacked_within_the_limits_and_what_is_cut_off_is_said() -> None:
+    packed = zstandard.compress(GOOD + b"\n" + ALSO_GOOD + b"\n")
+    assert len(read(packed)[0]) == 2
+    assert len(read(packed + packed)[0]) == 4, "several frames may follow one another"
+    assert dict(read(packed[:-4])[1].put_aside) == {"ARCHIVE_TRUNCATED": 1}
+    assert dict(read(packed + b"rest")[1].put_aside) == {"ARCHIVE_CORRUPT": 1}
+    bomb = zstandard.compress(b" " * (200 * 1024 * 1024))
+    tracemalloc.start()
+    records, reading = read(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (records, dict(reading.put_aside)) == ([], {"ARCHIVE_TOO_LARGE": 1})
+    assert peak < 32 * 1024 * 1024

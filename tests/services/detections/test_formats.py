@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.detections.domain.formats.clocks import read_clock
-from services.detections.domain.formats.reading import BatchReading, Format
+from services.detections.domain.formats.reading import BatchReading
+from services.detections.domain.formats.recognition import Format
 from services.detections.domain.formats.records import Record, Source
 from tests.services.detections.records import SYSMON, harmless, lines
 

@@ -24,7 +24,8 @@ from infra.object_store.errors import ObjectStoreFull
 from infra.read_database.turns import in_background
 from services.detections.application.raising import Raising
 from services.detections.application.record_window import RecordWindow
-from services.detections.domain.formats.reading import BatchReading, Format
+from services.detections.domain.formats.reading import BatchReading
+from services.detections.domain.formats.recognition import Format
 from services.detections.domain.sigma.packs import pack_of
 from tests.fixtures.platform import Platform, request_id
 from tests.services.detections.conftest import ROLE, Service, administers, batch_request, reads, serving, writes

@@ -6,7 +6,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from services.detections.domain.formats.reading import BatchReading, Format
+from services.detections.domain.formats.reading import BatchReading
+from services.detections.domain.formats.recognition import Format
 from services.detections.domain.formats.records import Record
 from services.detections.domain.sigma.engine import Engine
 from services.detections.domain.sigma.logsources import route_of

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
 from services.detections.domain.formats.records import Source
 from services.detections.domain.sigma.compiler import compile_rule
-from services.detections.domain.sigma.engine import Engine, as_texts
-from services.detections.domain.sigma.expressions import And, Atom, Expression, Kind, Not, Or, predicate_of
+from services.detections.domain.sigma.engine import Engine
+from services.detections.domain.sigma.evaluation import holds
 from services.detections.domain.sigma.logsources import Route, route_of
 from services.detections.domain.sigma.packs import compile_pack, pack_of
 from tests.services.detections.records import SYSMON
 
 ROUTE = Route("windows", frozenset({"process_creation"}), frozenset({"sysmon"}))
 
+ONE = "s:\n    A: 'x'\ncondition: s"
+FIRST, SECOND = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 WIDE = base64.b64encode("zab".encode("utf-16le")).decode()
 
 
@@ -32,31 +34,8 @@ def rule(detection: str, logsource: str = "category: process_creation", ident: s
 def matches(detection: str, fields: Mapping[str, Any]) -> bool:
     compiled = compile_rule(rule(detection))
     found = bool(Engine([compiled]).match(ROUTE, fields))
-    assert found == plainly(compiled.expression, fields), "the engine and a plain evaluation agree"
+    assert found == holds(compiled.expression, fields), "the engine and a plain evaluation agree"
     return found
-
-
-def plainly(expression: Expression, fields: Mapping[str, Any]) -> bool:
-    """The meaning of an expression without masks, anchors or memory."""
-    match expression:
-        case And(items):
-            return all(plainly(item, fields) for item in items)
-        case Or(items):
-            return any(plainly(item, fields) for item in items)
-        case Not(item):
-            return not plainly(item, fields)
-        case Atom(kind=Kind.NULL):
-            return fields.get(expression.field) is None
-        case Atom(kind=Kind.EXISTS):
-            return expression.field in fields
-        case Atom(kind=Kind.FIELD_REFERENCE):
-            left, right = as_texts([fields.get(expression.field)]), list(as_texts([fields.get(expression.operand)]))
-            return any(one.lower() == other.lower() for one in left for other in right)
-        case Atom(field=""):
-            return predicate_of(expression)("\n".join(as_texts(fields.values())))
-        case Atom():
-            test = predicate_of(expression)
-            return any(test(text) for text in as_texts([fields.get(expression.field)]))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +134,7 @@ def test_the_engine_and_a_plain_evaluation_agree_on_every_rule_and_record(
     compiled = [compile_rule(numbered(number, *parts)) for number, parts in enumerate(rules)]
     engine = Engine(compiled)
     for fields in records * 2:  # The second time answers come from memory.
-        wanted = [each.rule_id for each in compiled if plainly(each.expression, fields)]
+        wanted = [each.rule_id for each in compiled if holds(each.expression, fields)]
         assert [each.rule_id for each in engine.match(ROUTE, fields)] == wanted
         reordered = dict(reversed(fields.items())) | {"Irrelevant": "a"}
         assert [each.rule_id for each in engine.match(ROUTE, reordered)] == wanted
@@ -219,3 +198,69 @@ def test_records_belong_to_the_categories_of_the_taxonomy(
     route = route_of(Source.WINDOWS, {"Channel": channel, "EventID": event_id, **extra})
     assert route is not None
     assert route.categories == categories
+
+
+def test_a_changed_pack_keeps_the_plans_whose_rules_stayed_and_what_they_learnt() -> None:
+    network = rule(
+        "s:\n    A: 'x'\ncondition: s", "category: network_connection", "00000000-0000-4000-8000-000000000001"
+    )
+    process = rule(ONE, ident=SECOND)
+    before = compile_pack(pack_of({"a.yml": network, "b.yml": process}))
+    engine = Engine(before.rules)
+    other = Route("windows", frozenset({"network_connection"}))
+    assert engine.match(ROUTE, {"A": "x"})
+    assert engine.match(other, {"A": "x"})
+    changed = process.replace(b"'x'", b"'y'")
+    known = {each.sha256: each for each in before.rules}
+    after = engine.replaced(compile_pack(pack_of({"a.yml": network, "b.yml": changed}), known).rules)
+    assert after._plans[other] is engine._plans[other]
+    assert ROUTE not in after._plans
+    assert not after.match(ROUTE, {"A": "x"})
+    assert after.match(ROUTE, {"A": "y"})
+
+
+def test_an_excepted_rule_does_not_match_and_the_others_do() -> None:
+    one = compile_rule(rule(ONE, ident=FIRST))
+    two = compile_rule(rule(ONE, ident=SECOND))
+    engine = Engine([one, two])
+    assert engine.match(ROUTE, {"A": "x"}, frozenset({one.rule_id})) == [two]
+    assert engine.match(ROUTE, {"A": "x"}) == [one, two]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^a+$",
+        "(?i)AB",
+        "a{,2}b",
+        "[^a-z]Q",
+        "\\bfoo\\b",
+        "a.c",
+        "^$",
+        "\\d+",
+        "k",
+        "(?:a|b)*c",
+    ],
+)
+@given(text=st.text("aAbBcCyxQfo 1:[\nK\u212a\u0130é", max_size=8))
+def test_many_expressions_at_once_match_what_each_of_them_matches(pattern: str, text: str) -> None:
+    """More than a few are scanned for together; every one of them has to mean what it means alone."""
+    patterns = [pattern, *(f"z{number}z" for number in range(10))]
+    rules = [
+        compile_rule(rule(f"s:\n    A|re: '{each}'\ncondition: s", ident=f"{FIRST[:-2]}{i:02}"))
+        for i, each in enumerate(patterns)
+    ]
+    matched = list(Engine(rules).match(ROUTE, {"A": text}))
+    assert matched == [each for each in rules if holds(each.expression, {"A": text})]
+
+
+@pytest.mark.parametrize("modifier", ["contains", "startswith", "endswith"])
+@given(text=st.text("aAbBxéÉ\u0130ßẞ\\", max_size=10))
+def test_many_literals_at_once_match_what_each_of_them_matches(modifier: str, text: str) -> None:
+    literals = ["a", "ab", "é", "ß", "i", "ba", "x", "aa", "bb", "xx", "\u0131"]
+    rules = [
+        compile_rule(rule(f"s:\n    A|{modifier}: '{each}'\ncondition: s", ident=f"{FIRST[:-2]}{i:02}"))
+        for i, each in enumerate(literals)
+    ]
+    matched = list(Engine(rules).match(ROUTE, {"A": text}))
+    assert matched == [each for each in rules if holds(each.expression, {"A": text})]

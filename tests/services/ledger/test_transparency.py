@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ from yarl import URL
 from contracts.events.ledger import HeadsDigested, LogKeyIntroduced
 from contracts.ids import PROVIDER, TenantId
 from infra.grpc import Client, RemoteError
+from infra.hosting import Foundation
 from infra.transparency.log_keys import follow_keys
 from infra.transparency.merkle import leaf_hash, verify_consistency, verify_inclusion
 from infra.transparency.notes import Checkpoint, open_note
@@ -24,6 +26,7 @@ from infra.transparency.proofs import RangeProof, parse_proof_file, verify_range
 from infra.transparency.sealing import Sealing
 from infra.transparency.tiles import decode_bundle
 from services.ledger import wiring
+from services.ledger.application.first_keys import FirstKeys
 from services.ledger.application.log_digests import LogDigests, digest_root
 from services.ledger.servicer import LogFiles
 from tests.fixtures.platform import ROLE, Running, request_id
@@ -185,6 +188,12 @@ async def test_the_logs_files_are_refused_to_everyone_else(running: Running, sea
         assert (await get(f"/{foreign}/checkpoint"))[0] == 404
 
 
+def digests_of(foundation: Foundation, sealing: Sealing, clock: Callable[[], datetime]) -> LogDigests:
+    handler = foundation.ledger.handler
+    first_keys = FirstKeys(sealing, foundation.keys, handler, clock)
+    return LogDigests(sealing, foundation.objects, handler, clock, first_keys)
+
+
 async def test_heads_are_digested_into_the_providers_ledger_without_its_own(running: Running, sealing: Sealing) -> None:
     tenant_id = TenantId(await running.onboard())
     await running.note(tenant_id, "seen", count=3)
@@ -193,7 +202,7 @@ async def test_heads_are_digested_into_the_providers_ledger_without_its_own(runn
             await asyncio.sleep(0.05)
     foundation = running.ledger
     minute = [foundation.clock()]
-    digests = LogDigests(sealing, foundation.objects, foundation.ledger.handler, lambda: minute[0])
+    digests = digests_of(foundation, sealing, lambda: minute[0])
     before = await foundation.ledger.feed.head(PROVIDER)
     assert await digests.take()
     (recorded, *_) = [
@@ -220,7 +229,7 @@ async def test_two_replicas_take_one_digest_of_an_interval(running: Running, sea
     foundation = running.ledger
     now = foundation.clock()
     for _ in range(2):
-        await LogDigests(sealing, foundation.objects, foundation.ledger.handler, lambda: now).take()
+        await digests_of(foundation, sealing, lambda: now).take()
     recorded = await foundation.ledger.feed.read(PROVIDER, 0)
     found = [each.event.digest_id for each in recorded if isinstance(each.event, HeadsDigested)]
     assert found

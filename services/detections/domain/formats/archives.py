@@ -1,4 +1,4 @@
-"""Opens what a sensor or a person packed: gzip and zip, bounded in size and number, never unpacked to a path.
+"""Opens what a sensor or a person packed: gzip, zstd and zip, bounded in size and number, never unpacked to a path.
 
 A truncated or corrupt archive yields what could be read before the break, then the reason. Member names are only
 judged, never used as paths. An archive within an archive is put aside.
@@ -10,19 +10,25 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import zstandard
+
 from services.detections.config import (
     MAX_ARCHIVE_MEMBERS,
     MAX_UNPACKED_BYTES,
+    MAX_ZSTD_WINDOW_BYTES,
     READ_CHUNK_BYTES,
 )
 from services.detections.domain.formats.records import Reason
 
 _GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_ZSTD_SLICE_BYTES = 256
+"""What is fed at a time: a block of four bytes can stand for 128 KiB, so a slice comes to 8 MiB at most."""
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Of these the standard library unpacks no more at a time than it is asked for; of the others it unpacks everything."""
-_MEMBER_KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".log", ".txt")
+_MEMBER_KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".log", ".txt", ".evtx", ".cef")
 
 
 @dataclass(slots=True)
@@ -45,6 +51,8 @@ def files(content: bytes, unpacking: Unpacking) -> Iterator[Iterator[bytes]]:
     """Each file in the content as chunks; a plain content is one file."""
     if content.startswith(_GZIP):
         yield _gunzip(content, unpacking)
+    elif content.startswith(_ZSTD):
+        yield _unzstd(content, unpacking)
     elif content.startswith(_ZIP):
         yield from _members(content, unpacking)
     else:
@@ -82,6 +90,34 @@ def _gunzip(content: bytes, unpacking: Unpacking) -> Iterator[bytes]:
         unpacking.set_aside(Reason.ARCHIVE_CORRUPT)
 
 
+def _unzstd(content: bytes, unpacking: Unpacking) -> Iterator[bytes]:
+    """All frames one after the other (RFC 8878)."""
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES)
+    frame, at = decompressor.decompressobj(), 0
+    while at < len(content):
+        slice_ = content[at : at + _ZSTD_SLICE_BYTES]
+        try:
+            chunk = frame.decompress(slice_)
+        except zstandard.ZstdError:
+            unpacking.set_aside(Reason.ARCHIVE_CORRUPT)
+            return
+        at += len(slice_)
+        if not unpacking.spend(chunk):
+            unpacking.set_aside(Reason.ARCHIVE_TOO_LARGE)
+            return
+        if chunk:
+            yield chunk
+        if frame.eof:
+            at -= len(frame.unused_data)
+            if not content.startswith(_ZSTD, at):
+                break
+            frame = decompressor.decompressobj()
+    if not frame.eof:
+        unpacking.set_aside(Reason.ARCHIVE_TRUNCATED)
+    elif at < len(content):
+        unpacking.set_aside(Reason.ARCHIVE_CORRUPT)
+
+
 def _members(content: bytes, unpacking: Unpacking) -> Iterator[Iterator[bytes]]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
@@ -97,7 +133,7 @@ def _members(content: bytes, unpacking: Unpacking) -> Iterator[Iterator[bytes]]:
                 unpacking.set_aside(reason, info.filename[:256])
             elif info.filename.lower().endswith(_MEMBER_KINDS):
                 yield _inflate(archive, info, unpacking)
-            elif info.filename.lower().endswith((".zip", ".gz", ".tgz", ".tar", ".7z", ".evtx")):
+            elif info.filename.lower().endswith((".zip", ".gz", ".tgz", ".tar", ".7z", ".zst")):
                 unpacking.set_aside(Reason.ARCHIVE_NESTED, info.filename[:256])
             # Anything else (a licence, a picture) is not telemetry and not counted as such.
         for info in members[MAX_ARCHIVE_MEMBERS:]:

@@ -8,6 +8,8 @@ from services.detections.config import EARLIEST_BELIEVABLE, MAX_CLOCK_AHEAD
 _TEXT = re.compile(
     r"^\s*(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?\s*$", re.IGNORECASE
 )
+_WITHOUT_ZONE = 26
+"""Characters of `2026-11-24 06:31:07.123456`, the longest time without a zone that the library reads as it stands."""
 _MILLISECONDS_FROM = 100_000_000_000
 """A number of seconds this large would lie beyond the year 5138, so such a number counts milliseconds."""
 
@@ -21,6 +23,11 @@ def read_clock(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     match = _TEXT.match(value)
+    if match is not None and match[8] is None and len(value) <= _WITHOUT_ZONE:
+        try:
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        except ValueError:
+            return _from_parts(match)
     if match is None:
         return _from_seconds(float(value)) if re.fullmatch(r"\d{1,15}(\.\d{1,9})?", value) else None
     return _from_parts(match)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from services.detections.domain.formats.records import Reason, Unreadable
 
 _SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}|\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_MARKS_LOOKED_AT = 20_000
 Json = Mapping[str, Any]
 
 
@@ -29,14 +31,41 @@ def read_object(data: bytes) -> dict[str, Any]:
 
 def flatten(value: Json, prefix: str = "") -> dict[str, Any]:
     """Nested objects as `outer.inner` names, which is how Sigma's rules name the fields of such sources."""
+    # Most records are flat, and this is where telemetry spends its time: exact types, and no copy of a name in vain.
+    flat: dict[str, Any] = dict(value) if not prefix else {prefix + name: item for name, item in value.items()}
+    for name, item in value.items():
+        kind = type(item)
+        if kind is dict:
+            path = prefix + name
+            del flat[path]
+            flat.update(flatten(item, f"{path}."))
+        elif kind is list:
+            flat[prefix + name] = [scalar(entry) for entry in item]
+    return flat
+
+
+def spread(value: Json, prefix: str = "") -> dict[str, Any]:
+    """Like `flatten`, and a list of objects also gives `outer.inner` names, each with all members' values."""
     flat: dict[str, Any] = {}
     for name, item in value.items():
         path = f"{prefix}{name}"
         if isinstance(item, dict):
-            flat.update(flatten(item, f"{path}."))
+            flat.update(spread(item, f"{path}."))
+        elif isinstance(item, list):
+            flat[path] = [scalar(entry) for entry in item]
+            for entry in item:
+                if isinstance(entry, dict):
+                    _gather(flat, spread(entry, f"{path}."))
         else:
-            flat[path] = [scalar(entry) for entry in item] if isinstance(item, list) else item
+            flat[path] = item
     return flat
+
+
+def _gather(flat: dict[str, Any], members: dict[str, Any]) -> None:
+    for name, item in members.items():
+        there = flat.setdefault(name, [])
+        if isinstance(there, list):
+            there.extend(item if isinstance(item, list) else [item])
 
 
 def scalar(value: Any) -> Any:
@@ -57,14 +86,16 @@ def object_at(value: Json, name: str) -> dict[str, Any]:
 
 
 def _measure(value: dict[str, Any]) -> None:
-    level: list[Any] = [value]
-    fields = 0
+    level: list[Any] = [item for item in value.values() if type(item) is dict or type(item) is list]
+    fields = len(value)
+    if not level and fields <= MAX_FIELDS_PER_RECORD:
+        return
     for _ in range(MAX_NESTING):
         inner: list[Any] = []
         for item in level:
             members = item.values() if isinstance(item, dict) else item
             fields += len(members)
-            inner.extend(member for member in members if isinstance(member, dict | list))
+            inner += [member for member in members if type(member) is dict or type(member) is list]
         if fields > MAX_FIELDS_PER_RECORD:
             raise Unreadable(Reason.TOO_MANY_FIELDS)
         if not inner:
@@ -90,12 +121,15 @@ def _what_is_wrong(data: bytes) -> Reason:
 
 
 def _nesting(data: bytes) -> int:
+    """How deep it goes, as far as one needs to know: no further than the limit, nor than so many marks."""
     depth = deepest = 0
-    for mark in _BRACKETS.finditer(data):
+    for mark in islice(_BRACKETS.finditer(data), _MARKS_LOOKED_AT):
         symbol = mark.group()
         if symbol in (b"[", b"{"):
             depth += 1
             deepest = max(deepest, depth)
+            if deepest > MAX_NESTING:
+                break
         elif symbol in (b"]", b"}"):
             depth -= 1
     return deepest

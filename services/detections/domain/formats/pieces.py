@@ -2,36 +2,56 @@
 
 Lines are cut at line feeds. JSON that is not one object a line (an array of objects, or objects spread over several
 lines) is cut at the level of its objects. What exceeds the limit is skipped to its end and reported with its first
-bytes, so the records after it are read all the same.
+bytes, so the records after it are read all the same. JSON's strings hold no line feed: a string that meets one was
+never ended, so its record is given up there, and the ones after it are read.
+
+Between chunks the cutters yield None, so that whoever reads can pause however little a stream turns out to hold.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
 from services.detections.config import MAX_PUT_ASIDE_SAMPLE_BYTES, MAX_RECORD_BYTES
+from services.detections.domain.formats import evtx_files
 from services.detections.domain.formats.records import Piece, Reason
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_WRAPPED = re.compile(
+    rb'\s*\{\s*(?:"@odata\.[a-z]{1,32}"\s*:\s*"[^"]{0,400}"\s*,\s*)?"(?:Records|records|value)"\s*:\s*\['
+    rb'|\s*\{\s*"kind"\s*:\s*"EventList"[^\[]{0,400}"items"\s*:\s*\['
+)
+"""An object that only wraps an array of records: CloudTrail's files, Azure's exports, Graph's answers, Kubernetes."""
+_OUTSIDE = re.compile(rb'["{]')
 _MARK = re.compile(rb'["{}\[\]]')
-_WITHIN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_BACKSLASH = 0x5C
+_WITHIN_STRING = re.compile(rb'(?:[^"\\\n]++|\\.)*+', re.DOTALL)
+_SEAM = re.compile(rb"(?<=\})\s*,\s*(?=\{)")
+_MAX_JOINED_PARTS = 8
+_BACKSLASH, _LINE_FEED = 0x5C, 0x0A
 _SPACE = b" \t\r\n"
 
 
-def cut(chunks: Iterable[bytes]) -> Iterator[Piece]:
+def cut(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
     """The records of one file in order. Blank lines are not records."""
     stream = iter(chunks)
     head = _head(stream)
     head = head.removeprefix(_BYTE_ORDER_MARK)
+    if evtx_files.is_event_log(head):
+        # Its parser wants the whole, which the allowance for unpacking bounds.
+        yield from evtx_files.pieces(b"".join(_prepend(head, stream)))
+        return
+    wrapped = _WRAPPED.match(head)
+    if wrapped:
+        head = b"[" + head[wrapped.end() :]
     rest = _prepend(head, stream)
-    yield from cut_values(rest) if _spans_lines(head) else cut_lines(rest)
+    yield from cut_values(rest) if wrapped or _spans_lines(head) else cut_lines(rest)
 
 
-def cut_lines(chunks: Iterable[bytes]) -> Iterator[Piece]:
+def cut_lines(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
     """One piece a line, without its line end."""
     pending = bytearray()
     overlong = False
     for chunk in chunks:
+        yield None
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             if overlong or len(pending) + end - start > MAX_RECORD_BYTES:
@@ -54,10 +74,11 @@ def cut_lines(chunks: Iterable[bytes]) -> Iterator[Piece]:
         yield Piece(bytes(pending).rstrip(b"\r"))
 
 
-def cut_values(chunks: Iterable[bytes]) -> Iterator[Piece]:
+def cut_values(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
     """One piece for each JSON object at the outermost level, or within the outermost array."""
     cutter = _ValueCutter()
     for chunk in chunks:
+        yield None
         yield from cutter.feed(chunk)
     yield from cutter.finish()
 
@@ -72,13 +93,20 @@ class _ValueCutter:
         self._escaped = False
         self._overlong = False
 
+    @property
+    def open(self) -> bool:
+        """Whether an object or a string has begun and not ended."""
+        return self._depth > 0 or self._in_string
+
     def feed(self, chunk: bytes) -> Iterator[Piece]:
         at = start = 0
         while at < len(chunk):
             if self._in_string:
                 at = self._skip_string(chunk, at)
+                if self._unclosed(chunk, at):
+                    yield from self._give_up(chunk[start:at])
                 continue
-            mark = _MARK.search(chunk, at)
+            mark = (_MARK if self._depth else _OUTSIDE).search(chunk, at)
             if mark is None:
                 break
             at = mark.end()
@@ -86,12 +114,10 @@ class _ValueCutter:
             if symbol == b'"':
                 self._in_string = True
             elif symbol in b"{[":
-                if symbol == b"[" and self._depth == 0:
-                    continue
                 if self._depth == 0:
                     start = mark.start()
                 self._depth += 1
-            elif self._depth:
+            else:
                 self._depth -= 1
                 if self._depth == 0:
                     self._hold(chunk[start:at])
@@ -100,16 +126,36 @@ class _ValueCutter:
             self._hold(chunk[start:])
 
     def finish(self) -> Iterator[Piece]:
+        if not self._depth:
+            return
+        if self._overlong:
+            yield self._take()
+        elif self._in_string:
+            yield from _parts(bytes(self._held))
+        else:
+            yield Piece(bytes(self._held), Reason.NOT_JSON)
+
+    def _unclosed(self, chunk: bytes, at: int) -> bool:
+        """Whether the string being read has met a line feed here."""
+        return self._in_string and at < len(chunk) and chunk[at] == _LINE_FEED
+
+    def _give_up(self, data: bytes) -> Iterator[Piece]:
+        """The string that a line feed ends was never closed; what follows the line feed is read as a new record."""
+        self._in_string = False
         if self._depth:
-            yield self._take() if self._overlong else Piece(bytes(self._held), Reason.NOT_JSON)
+            self._depth = 0
+            self._hold(data)
+            piece = self._take()
+            yield Piece(piece.data, piece.reason or Reason.NOT_JSON)
 
     def _skip_string(self, chunk: bytes, at: int) -> int:
+        """Where the string's end, its line feed or the chunk's end is; behind the closing quote when it was found."""
         if self._escaped:
             self._escaped = False
             at += 1
         skipped = _WITHIN_STRING.match(chunk, at)
         end = skipped.end() if skipped else at
-        if end >= len(chunk):
+        if end >= len(chunk) or chunk[end] == _LINE_FEED:
             return end
         # What stops the match is the closing quote, or a backslash whose other half is in the next chunk.
         if chunk[end] == _BACKSLASH:
@@ -131,6 +177,33 @@ class _ValueCutter:
         self._held.clear()
         self._overlong = False
         return piece
+
+
+def _parts(data: bytes) -> Iterator[Piece]:
+    """The records of an array whose end was never found, because a string in it was not closed.
+
+    From the seams between objects on, parts are put together until their brackets are even; one whose brackets never
+    are is the broken one. Linear, since only a few parts are ever put together.
+    """
+    parts = _SEAM.split(data.rstrip(_SPACE + b"]"))
+    at = 0
+    while at < len(parts):
+        joined, count = parts[at], 1
+        while not _even(joined) and count < _MAX_JOINED_PARTS and at + count < len(parts):
+            joined += b"," + parts[at + count]
+            count += 1
+        if _even(joined):
+            yield Piece(joined)
+            at += count
+        else:
+            yield Piece(parts[at], Reason.NOT_JSON)
+            at += 1
+
+
+def _even(data: bytes) -> bool:
+    """Whether this is one object with all its brackets and quotes, whatever else may be wrong with it."""
+    cutter = _ValueCutter()
+    return data.startswith(b"{") and sum(1 for _ in cutter.feed(data)) == 1 and not cutter.open
 
 
 def _too_long(data: bytes | bytearray) -> Piece:

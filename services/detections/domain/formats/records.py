@@ -13,6 +13,19 @@ class Source(StrEnum):
     SURICATA = "suricata"
     AIT = "ait"
     CLOUDTRAIL = "cloudtrail"
+    AUDITD = "auditd"
+    SYSLOG = "syslog"
+    ZEEK = "zeek"
+    OKTA = "okta"
+    MICROSOFT_365 = "microsoft_365"
+    ENTRA = "entra"
+    KUBERNETES = "kubernetes"
+    CEF = "cef"
+    OCSF = "ocsf"
+    MAPPED = "mapped"
+    """Read by a declared mapping, which names the log source."""
+    GENERIC = "generic"
+    """Of no format that is known, sent by a shipper that wrapped it."""
 
 
 class Reason(StrEnum):
@@ -53,6 +66,15 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSource:
+    """Where a record is from in Sigma's words, for records that cannot tell by themselves; parts may be empty."""
+
+    product: str = ""
+    category: str = ""
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """What another product had to say: its signature as a rule, and between whom.
 
@@ -84,6 +106,7 @@ class Record:
     fields: Mapping[str, Any]
     alert: Alert | None = None
     text: str = ""
+    logsource: LogSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +124,4 @@ class Parsed:
     fields: Mapping[str, Any] = field(default_factory=dict)
     alert: Alert | None = None
     text: str = ""
+    logsource: LogSource | None = None

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.detections.domain.formats.records import Source
+from services.detections.domain.formats.records import LogSource, Source
+from services.detections.domain.formats.routing import Names, names_of
 from services.detections.domain.formats.windows import SECURITY, SYSMON
 
 
@@ -110,17 +111,16 @@ _SERVICES: Mapping[str, str] = {
     "MSExchange Management": "msexchange-management",
     "Microsoft-IIS-Configuration/Operational": "iis-configuration",
 }
-_AWS = Route("aws", services=frozenset({"cloudtrail"}))
+_OTHER_ROUTES: dict[Names, Route] = {}
 _WINDOWS_ROUTES: dict[tuple[str, str, str], Route] = {}
 _MAX_REMEMBERED_ROUTES = 10_000
 
 
-def route_of(source: Source, fields: Mapping[str, Any]) -> Route | None:
+def route_of(source: Source, fields: Mapping[str, Any], declared: LogSource | None = None) -> Route | None:
     """The route of a record; None when no Sigma log source fits its format."""
-    if source is Source.CLOUDTRAIL:
-        return _AWS
     if source is not Source.WINDOWS:
-        return None
+        names = names_of(source, fields, declared)
+        return _route_by(names) if names else None
     channel, event_id = str(fields.get("Channel", "")), str(fields.get("EventID", ""))
     event_type = str(fields.get("EventType", "")) if event_id == "12" and channel == SYSMON else ""
     key = (channel, event_id, event_type)
@@ -129,6 +129,15 @@ def route_of(source: Source, fields: Mapping[str, Any]) -> Route | None:
         route = Route("windows", frozenset(_categories(*key)), frozenset(_services(channel)))
         if len(_WINDOWS_ROUTES) < _MAX_REMEMBERED_ROUTES:
             _WINDOWS_ROUTES[key] = route
+    return route
+
+
+def _route_by(names: Names) -> Route:
+    route = _OTHER_ROUTES.get(names)
+    if route is None:
+        route = Route(names.product, frozenset(names.categories), frozenset(names.services))
+        if len(_OTHER_ROUTES) < _MAX_REMEMBERED_ROUTES:
+            _OTHER_ROUTES[names] = route
     return route
 
 

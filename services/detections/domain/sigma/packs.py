@@ -1,10 +1,12 @@
 """A rule pack as published: a zip archive with rules in any folders."""
 
+import hashlib
 import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from services.detections.config import (
     MAX_PACK_BYTES,
@@ -16,7 +18,7 @@ from services.detections.domain.errors import RulePackUnreadable, RuleUncompilab
 from services.detections.domain.formats.archives import BOUNDED_METHODS
 from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
 
-_RULE_KINDS = (".yml", ".yaml")
+RULE_KINDS = (".yml", ".yaml")
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -28,13 +30,16 @@ class CompiledPack:
     failed: tuple[tuple[str, str], ...]
 
 
-def compile_pack(archive: bytes) -> CompiledPack:
-    """Compiles every rule of a pack. Raises RulePackUnreadable when the archive itself cannot be read."""
+def compile_pack(archive: bytes, known: Mapping[str, CompiledRule] = MappingProxyType({})) -> CompiledPack:
+    """Compiles every rule of a pack; those in `known`, by the hash of their text, are taken as they are.
+
+    Raises RulePackUnreadable when the archive itself cannot be read.
+    """
     rules: dict[str, CompiledRule] = {}
     failed: list[tuple[str, str]] = []
     for path, text in rule_texts(archive):
         try:
-            rule = compile_rule(text)
+            rule = known.get(hashlib.sha256(text).hexdigest()) or compile_rule(text)
         except RuleUncompilable as error:
             failed.append((path, error.message))
             continue
@@ -51,7 +56,7 @@ def rule_texts(archive: bytes) -> Iterator[tuple[str, bytes]]:
         raise RulePackUnreadable(f"The pack has {len(archive)} bytes; the limit is {MAX_PACK_BYTES}.")
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            members = [info for info in opened.infolist() if info.filename.lower().endswith(_RULE_KINDS)]
+            members = [info for info in opened.infolist() if info.filename.lower().endswith(RULE_KINDS)]
             if len(members) > MAX_PACK_FILES or sum(info.file_size for info in members) > MAX_PACK_UNPACKED_BYTES:
                 raise RulePackUnreadable("The pack has more files, or unpacks to more, than the limit.")
             if any(info.compress_type not in BOUNDED_METHODS for info in members):

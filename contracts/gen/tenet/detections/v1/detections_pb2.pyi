@@ -63,6 +63,26 @@ class _TelemetryFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Telem
     """Suricata's EVE JSON; its alerts become detections."""
     TELEMETRY_FORMAT_ALERT_CSV: _TelemetryFormat.ValueType  # 4
     """Alerts as CSV with the columns time, name, ip, host, short."""
+    TELEMETRY_FORMAT_AUDITD: _TelemetryFormat.ValueType  # 5
+    """Linux audit's lines; those of one event are joined."""
+    TELEMETRY_FORMAT_SYSLOG: _TelemetryFormat.ValueType  # 6
+    """RFC 3164 and RFC 5424."""
+    TELEMETRY_FORMAT_ZEEK: _TelemetryFormat.ValueType  # 7
+    """Zeek's logs, tab-separated with their header or as JSON."""
+    TELEMETRY_FORMAT_CLOUDTRAIL: _TelemetryFormat.ValueType  # 8
+    """AWS CloudTrail's records."""
+    TELEMETRY_FORMAT_OKTA: _TelemetryFormat.ValueType  # 9
+    """Okta's System Log."""
+    TELEMETRY_FORMAT_MICROSOFT_365: _TelemetryFormat.ValueType  # 10
+    """The audit log of Microsoft 365."""
+    TELEMETRY_FORMAT_ENTRA: _TelemetryFormat.ValueType  # 11
+    """Sign-ins, audits, activity and risk of Entra ID and Azure."""
+    TELEMETRY_FORMAT_KUBERNETES_AUDIT: _TelemetryFormat.ValueType  # 12
+    """Audit events of a Kubernetes API server."""
+    TELEMETRY_FORMAT_CEF: _TelemetryFormat.ValueType  # 13
+    """ArcSight's Common Event Format."""
+    TELEMETRY_FORMAT_OCSF: _TelemetryFormat.ValueType  # 14
+    """Events that are OCSF already."""
 
 class TelemetryFormat(_TelemetryFormat, metaclass=_TelemetryFormatEnumTypeWrapper):
     """How telemetry is written."""
@@ -77,6 +97,26 @@ TELEMETRY_FORMAT_SURICATA_EVE: TelemetryFormat.ValueType  # 3
 """Suricata's EVE JSON; its alerts become detections."""
 TELEMETRY_FORMAT_ALERT_CSV: TelemetryFormat.ValueType  # 4
 """Alerts as CSV with the columns time, name, ip, host, short."""
+TELEMETRY_FORMAT_AUDITD: TelemetryFormat.ValueType  # 5
+"""Linux audit's lines; those of one event are joined."""
+TELEMETRY_FORMAT_SYSLOG: TelemetryFormat.ValueType  # 6
+"""RFC 3164 and RFC 5424."""
+TELEMETRY_FORMAT_ZEEK: TelemetryFormat.ValueType  # 7
+"""Zeek's logs, tab-separated with their header or as JSON."""
+TELEMETRY_FORMAT_CLOUDTRAIL: TelemetryFormat.ValueType  # 8
+"""AWS CloudTrail's records."""
+TELEMETRY_FORMAT_OKTA: TelemetryFormat.ValueType  # 9
+"""Okta's System Log."""
+TELEMETRY_FORMAT_MICROSOFT_365: TelemetryFormat.ValueType  # 10
+"""The audit log of Microsoft 365."""
+TELEMETRY_FORMAT_ENTRA: TelemetryFormat.ValueType  # 11
+"""Sign-ins, audits, activity and risk of Entra ID and Azure."""
+TELEMETRY_FORMAT_KUBERNETES_AUDIT: TelemetryFormat.ValueType  # 12
+"""Audit events of a Kubernetes API server."""
+TELEMETRY_FORMAT_CEF: TelemetryFormat.ValueType  # 13
+"""ArcSight's Common Event Format."""
+TELEMETRY_FORMAT_OCSF: TelemetryFormat.ValueType  # 14
+"""Events that are OCSF already."""
 Global___TelemetryFormat: _TypeAlias = TelemetryFormat  # noqa: Y015
 
 @_typing.final
@@ -537,6 +577,7 @@ class BatchReceipt(_message.Message):
     RAISED_FIELD_NUMBER: _builtins.int
     JOINED_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     records: _builtins.int
     """records = accepted + repeated + put aside."""
@@ -551,6 +592,10 @@ class BatchReceipt(_message.Message):
     sha256: _builtins.str
     @_builtins.property
     def put_aside(self) -> _containers.RepeatedCompositeFieldContainer[Global___PutAside]: ...
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedCompositeFieldContainer[Global___PutAsideSample]:
+        """The first record of each reason that was put aside."""
+
     def __init__(
         self,
         *,
@@ -563,11 +608,39 @@ class BatchReceipt(_message.Message):
         raised: _builtins.int = ...,
         joined: _builtins.int = ...,
         sha256: _builtins.str = ...,
+        samples: _abc.Iterable[Global___PutAsideSample] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch_id", b"batch_id", "joined", b"joined", "put_aside", b"put_aside", "raised", b"raised", "records", b"records", "repeated", b"repeated", "sha256", b"sha256", "skewed", b"skewed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch_id", b"batch_id", "joined", b"joined", "put_aside", b"put_aside", "raised", b"raised", "records", b"records", "repeated", b"repeated", "samples", b"samples", "sha256", b"sha256", "skewed", b"skewed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchReceipt: _TypeAlias = BatchReceipt  # noqa: Y015
+
+@_typing.final
+class PutAsideSample(_message.Message):
+    """The beginning of a record that could not be read. `offset` is its number in the batch, from 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    offset: _builtins.int
+    head: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        head: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head", "offset", b"offset", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutAsideSample: _TypeAlias = PutAsideSample  # noqa: Y015

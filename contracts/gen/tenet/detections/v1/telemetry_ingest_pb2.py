@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from tenet.detections.v1 import detections_pb2 as tenet_dot_detections_dot_v1_dot_detections__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tenet/detections/v1/telemetry_ingest.proto\x12\x13tenet.detections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$tenet/detections/v1/detections.proto\"n\n\x12IngestBatchRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x31\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x1a.tenet.detections.v1.BatchB\x06\xbaH\x03\xc8\x01\x01\"[\n\x13IngestBatchResponse\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.tenet.detections.v1.BatchReceipt\x12\x10\n\x08position\x18\x0f \x01(\x03\"o\n\x13IngestStreamRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x31\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x1a.tenet.detections.v1.BatchB\x06\xbaH\x03\xc8\x01\x01\"\x9f\x01\n\x14IngestStreamResponse\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.tenet.detections.v1.BatchReceipt\x12\x16\n\x0erefused_reason\x18\x02 \x01(\t\x12\x17\n\x0frefused_message\x18\x03 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x04 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\"\xdf\x01\n\x05\x42\x61tch\x12<\n\x08\x62\x61tch_id\x18\x01 \x01(\tB*\xbaH\'r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$\x12;\n\tsensor_id\x18\x02 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$\x12>\n\x06\x66ormat\x18\x03 \x01(\x0e\x32$.tenet.detections.v1.TelemetryFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\x07\x63ontent\x18\x04 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x04\x32\xe3\x01\n\x16TelemetryIngestService\x12`\n\x0bIngestBatch\x12\'.tenet.detections.v1.IngestBatchRequest\x1a(.tenet.detections.v1.IngestBatchResponse\x12g\n\x0cIngestStream\x12(.tenet.detections.v1.IngestStreamRequest\x1a).tenet.detections.v1.IngestStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tenet/detections/v1/telemetry_ingest.proto\x12\x13tenet.detections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$tenet/detections/v1/detections.proto\"n\n\x12IngestBatchRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x31\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x1a.tenet.detections.v1.BatchB\x06\xbaH\x03\xc8\x01\x01\"[\n\x13IngestBatchResponse\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.tenet.detections.v1.BatchReceipt\x12\x10\n\x08position\x18\x0f \x01(\x03\"o\n\x13IngestStreamRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x31\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x1a.tenet.detections.v1.BatchB\x06\xbaH\x03\xc8\x01\x01\"\x9f\x01\n\x14IngestStreamResponse\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32!.tenet.detections.v1.BatchReceipt\x12\x16\n\x0erefused_reason\x18\x02 \x01(\t\x12\x17\n\x0frefused_message\x18\x03 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x04 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\"\xb0\x02\n\x05\x42\x61tch\x12<\n\x08\x62\x61tch_id\x18\x01 \x01(\tB*\xbaH\'r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$\x12;\n\tsensor_id\x18\x02 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$\x12>\n\x06\x66ormat\x18\x03 \x01(\x0e\x32$.tenet.detections.v1.TelemetryFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\x07\x63ontent\x18\x04 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x04\x12\"\n\x0c\x66irst_record\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x1a\n\x07mapping\x18\x06 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x04\x42\x0f\n\r_first_record2\xe3\x01\n\x16TelemetryIngestService\x12`\n\x0bIngestBatch\x12\'.tenet.detections.v1.IngestBatchRequest\x1a(.tenet.detections.v1.IngestBatchResponse\x12g\n\x0cIngestStream\x12(.tenet.detections.v1.IngestStreamRequest\x1a).tenet.detections.v1.IngestStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCH'].fields_by_name['format']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_BATCH'].fields_by_name['content']._loaded_options = None
   _globals['_BATCH'].fields_by_name['content']._serialized_options = b'\272H\007z\005\030\200\200\200\004'
+  _globals['_BATCH'].fields_by_name['first_record']._loaded_options = None
+  _globals['_BATCH'].fields_by_name['first_record']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_BATCH'].fields_by_name['mapping']._loaded_options = None
+  _globals['_BATCH'].fields_by_name['mapping']._serialized_options = b'\272H\006z\004\030\200\200\004'
   _globals['_INGESTBATCHREQUEST']._serialized_start=134
   _globals['_INGESTBATCHREQUEST']._serialized_end=244
   _globals['_INGESTBATCHRESPONSE']._serialized_start=246
@@ -54,7 +58,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTSTREAMRESPONSE']._serialized_start=453
   _globals['_INGESTSTREAMRESPONSE']._serialized_end=612
   _globals['_BATCH']._serialized_start=615
-  _globals['_BATCH']._serialized_end=838
-  _globals['_TELEMETRYINGESTSERVICE']._serialized_start=841
-  _globals['_TELEMETRYINGESTSERVICE']._serialized_end=1068
+  _globals['_BATCH']._serialized_end=919
+  _globals['_TELEMETRYINGESTSERVICE']._serialized_start=922
+  _globals['_TELEMETRYINGESTSERVICE']._serialized_end=1149
 # @@protoc_insertion_point(module_scope)

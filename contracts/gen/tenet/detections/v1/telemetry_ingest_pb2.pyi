@@ -135,12 +135,22 @@ class Batch(_message.Message):
     SENSOR_ID_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    FIRST_RECORD_FIELD_NUMBER: _builtins.int
+    MAPPING_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """Chosen by the sensor, the same when it sends the batch again."""
     sensor_id: _builtins.str
     format: _detections_pb2.TelemetryFormat.ValueType
     content: _builtins.bytes
-    """Lines of JSON, a JSON array, or CSV; plain, as gzip, or as a zip archive of such files. At most 8 MiB as sent, and 500,000 records."""
+    """Lines, a JSON array, CSV, or a Windows event log file; plain, as gzip or zstd, or as a zip archive of such files.
+    At most 8 MiB as sent, and 500,000 records.
+    """
+    first_record: _builtins.int
+    """How many records of the same source came before this batch's first, where the sensor knows. It tells equal records
+    without an identifier apart by their place.
+    """
+    mapping: _builtins.bytes
+    """A declared mapping as YAML, in place of `format`: how to read JSON or CSV that Tenet does not know by itself."""
     def __init__(
         self,
         *,
@@ -148,11 +158,15 @@ class Batch(_message.Message):
         sensor_id: _builtins.str = ...,
         format: _detections_pb2.TelemetryFormat.ValueType = ...,
         content: _builtins.bytes = ...,
+        first_record: _builtins.int | None = ...,
+        mapping: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_first_record", b"_first_record", "first_record", b"first_record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "content", b"content", "format", b"format", "sensor_id", b"sensor_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_record", b"_first_record", "batch_id", b"batch_id", "content", b"content", "first_record", b"first_record", "format", b"format", "mapping", b"mapping", "sensor_id", b"sensor_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__first_record: _TypeAlias = _typing.Literal["first_record"]  # noqa: Y015
+    _WhichOneofArgType__first_record: _TypeAlias = _typing.Literal["_first_record", b"_first_record"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_record) -> _WhichOneofReturnType__first_record | None: ...
 
 Global___Batch: _TypeAlias = Batch  # noqa: Y015

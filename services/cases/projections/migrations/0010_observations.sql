@@ -1,0 +1,10 @@
+CREATE TABLE observations (
+    tenant_id text NOT NULL,
+    build integer NOT NULL,
+    key text NOT NULL,
+    from_position bigint NOT NULL,
+    to_position bigint,
+    doc jsonb NOT NULL,
+    PRIMARY KEY (tenant_id, build, key, from_position)
+);
+SELECT guard_view('observations');

@@ -1,0 +1,246 @@
+"""The windows of one correlation in one tenant: a sliding window per group, in event time.
+
+A window ends at the time of a hit and reaches back by the timespan, both ends included. A hit that comes in order
+costs a few steps; one that comes late is put where it belongs, and every window that it lies in is judged again. ADR
+0019 says what this means, and `tests/services/detections/correlation/oracle.py` says it a second time, by brute force.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from itertools import islice
+
+from services.detections.config import (
+    CORRELATION_LATENESS,
+    MAX_GROUPS_PER_CORRELATION,
+    MAX_HITS_PER_CORRELATION_GROUP,
+)
+from services.detections.domain.correlation.hits import Firing, GroupKey, Hit, Losses
+from services.detections.domain.correlation.judging import Judge, judge_of
+from services.detections.domain.correlation.measures import number_of
+from services.detections.domain.correlation.rules import MICROSECONDS, NUMERIC, TEMPORAL, CompiledCorrelation
+from services.detections.domain.correlation.state import Group, Value
+
+LATENESS = int(CORRELATION_LATENESS.total_seconds()) * MICROSECONDS
+FIRST_ROOM = 64
+"""Hits that a group takes before it is first looked at for what has left its windows."""
+
+Key = str | GroupKey
+
+
+class Windows:
+    """`take` adds a hit; `drain` gives what fired since. What came before is forgotten by time and by number."""
+
+    def __init__(
+        self,
+        correlation: CompiledCorrelation,
+        *,
+        max_hits: int = MAX_HITS_PER_CORRELATION_GROUP,
+        max_groups: int = MAX_GROUPS_PER_CORRELATION,
+    ) -> None:
+        self.correlation = correlation
+        self.losses = Losses()
+        self._max_hits, self._max_groups = max_hits, max_groups
+        self._span = correlation.span
+        self._deferred = correlation.deferred
+        self._sources = {rule_id: _Source(correlation, index) for index, rule_id in enumerate(correlation.references)}
+        self._slots = len(correlation.references) if correlation.kind in TEMPORAL else 1
+        self._judge: Judge = judge_of(correlation)
+        self._advance = self._judge.advance
+        self._groups: dict[Key, Group] = {}
+        self._newest = -(1 << 62)
+        self._open: list[tuple[int, Key]] = []
+        """Ends of windows that are not judged yet, where windows are judged once they are closed."""
+        # What fired since the last `drain`.
+        self.begun: list[tuple[Key, int, tuple[Hit, ...]]] = []
+        self.continued: list[tuple[Key, int, Hit]] = []
+
+    def drain(self) -> list[Firing]:
+        """What fired since the last time, the groups that began to before those that went on."""
+        correlation = self.correlation
+        firings = [Firing(correlation, _tuple(key), at, hits, True) for key, at, hits in self.begun]
+        firings += [Firing(correlation, _tuple(key), at, (hit,), False) for key, at, hit in self.continued]
+        self.begun, self.continued = [], []
+        return firings
+
+    def take(self, hit: Hit) -> None:
+        """Adds a hit of a rule that the correlation refers to. The same record again changes nothing.
+
+        A hit that is no older than the newest of its group can only change the window that ends with it; all others
+        take the slower way of `_place`. This is the hot path of the service, so it is written out in one function.
+        """
+        source = self._sources[hit.rule_id]
+        key: Key | None = hit.values.get(source.field) if source.field is not None else source.group_of(hit)
+        value: Value = source.value_of(hit) if source.value_fields else ""
+        if key is None or value is None:
+            self.losses.ungrouped += 1
+            return
+        group = self._groups.get(key)
+        if group is None:
+            group = self._begin(key)
+        keys = group.keys[source.slot]
+        if hit.key in keys:
+            return
+        at = hit.at
+        if at < group.newest or self._deferred:
+            self._place(key, group, hit, source, value)
+            return
+        group.newest = at
+        keys.add(hit.key)
+        times = group.times
+        times.append(at)
+        group.hits.append(hit)
+        satisfied = group.satisfied
+        if self._advance(group, at, source.index, value):
+            if not satisfied or at - satisfied[-1] > self._span:
+                satisfied.append(at)
+                self.begun.append((key, at, self._within(group, at)))
+            else:
+                if satisfied[-1] != at:
+                    satisfied.append(at)
+                self.continued.append((key, at, hit))
+        elif satisfied and satisfied[-1] == at:
+            satisfied.pop()
+        if len(times) > group.room:
+            self._make_room(group)
+
+    def _place(self, key: Key, group: Group, hit: Hit, source: "_Source", value: Value) -> None:
+        """A hit that comes late, or any hit of a correlation whose windows are judged once they are closed."""
+        at = hit.at
+        bound = (self._newest if self._deferred else group.newest) - LATENESS
+        if at < bound or at <= group.floor:
+            self.losses.late += 1
+            return
+        place = bisect_right(group.times, at)
+        group.keys[source.slot].add(hit.key)
+        group.times.insert(place, at)
+        group.hits.insert(place, hit)
+        group.newest = max(group.newest, at)
+        self._judge.insert(group, place, at, source.index, value)
+        if not self._deferred:
+            self._judge_again(key, group, hit)
+        else:
+            heappush(self._open, (at, key))
+            if at > self._newest:
+                self._newest = at
+                self._close(at - LATENESS)
+        if len(group.times) > group.room:
+            self._make_room(group)
+
+    def _judge_again(self, key: Key, group: Group, hit: Hit) -> None:
+        """Judges every window that a late hit lies in. An episode none of whose windows had fired begins now."""
+        first, last = bisect_left(group.times, hit.at), bisect_right(group.times, hit.at + self._span)
+        ends = list(dict.fromkeys(islice(group.times, first, last)))
+        now = [end for end in ends if self._judge.met(group, end)]
+        satisfied = group.satisfied
+        low, high = bisect_left(satisfied, ends[0]), bisect_right(satisfied, ends[-1])
+        begun: list[int] = []
+        if satisfied[low:high] != now:
+            before = set(satisfied)
+            satisfied[low:high] = now
+            begun = [episode[0] for episode in self._episodes(satisfied) if before.isdisjoint(episode)]
+            self.begun.extend((key, end, self._within(group, end)) for end in begun)
+        if now and not begun:
+            self.continued.append((key, now[0], hit))
+
+    def _episodes(self, ends: Sequence[int]) -> list[list[int]]:
+        """Ends with no more than a timespan between one and the next are one episode."""
+        episodes: list[list[int]] = []
+        for end in ends:
+            if episodes and end - episodes[-1][-1] <= self._span:
+                episodes[-1].append(end)
+            else:
+                episodes.append([end])
+        return episodes
+
+    def _close(self, bound: int) -> None:
+        """Judges the windows that end before `bound`, which no hit can join any more."""
+        while self._open and self._open[0][0] < bound:
+            end, key = heappop(self._open)
+            group = self._groups.get(key)
+            if group is None or end <= group.closed or group.times[bisect_left(group.times, end) :][:1] != [end]:
+                continue
+            group.closed = end
+            if not self._judge.met(group, end):
+                continue
+            satisfied = group.satisfied
+            within = self._within(group, end)
+            if not satisfied or end - satisfied[-1] > self._span:
+                self.begun.append((key, end, within))
+            else:
+                self.continued.append((key, end, within[-1]))
+            satisfied.append(end)
+
+    def _within(self, group: Group, end: int) -> tuple[Hit, ...]:
+        first, last = bisect_left(group.times, end - self._span), bisect_right(group.times, end)
+        return tuple(group.hits[first:last])
+
+    def _begin(self, key: Key) -> Group:
+        if len(self._groups) >= self._max_groups:
+            self._forget_quiet_groups()
+        group = self._groups[key] = Group(self._slots, FIRST_ROOM)
+        return group
+
+    def _forget_quiet_groups(self) -> None:
+        oldest_first = sorted(self._groups.items(), key=lambda item: item[1].newest)
+        for key, group in oldest_first[: max(1, self._max_groups // 4)]:
+            self.losses.forgotten += len(group.times)
+            del self._groups[key]
+
+    def _make_room(self, group: Group) -> None:
+        """Lets go of what has left every window that can still change, and then of the oldest, if there is no room."""
+        newest = self._newest if self._deferred else group.newest
+        self._cut(group, bisect_left(group.times, newest - LATENESS - self._span))
+        if len(group.times) > self._max_hits:
+            floor = group.times[self._max_hits // 4]
+            crowded = bisect_right(group.times, floor)
+            self._cut(group, crowded)
+            group.floor = floor
+            self.losses.crowded_out += crowded
+        group.room = min(max(FIRST_ROOM, 2 * len(group.times)), self._max_hits)
+
+    def _cut(self, group: Group, count: int) -> None:
+        if not count:
+            return
+        for hit in islice(group.hits, count):
+            group.keys[self._sources[hit.rule_id].slot].discard(hit.key)
+        self._judge.cut(group, count)
+        del group.times[:count]
+        del group.hits[:count]
+        oldest = group.times[0] if group.times else group.newest + 1
+        del group.satisfied[: bisect_left(group.satisfied, oldest - self._span)]
+
+
+class _Source:
+    """Where the hits of one referenced rule have what groups and what is counted.
+
+    `field` is the one that groups where there is one; `slot` tells whose records the record's key is told apart from:
+    one that two rules match is one event where events are counted, and a hit of either where rules are.
+    """
+
+    __slots__ = ("_group_fields", "_numeric", "field", "index", "slot", "value_fields")
+
+    def __init__(self, correlation: CompiledCorrelation, index: int) -> None:
+        self.index = index
+        self.slot = index if correlation.kind in TEMPORAL else 0
+        self.value_fields = correlation.value_fields[index]
+        self._group_fields = correlation.group_fields[index]
+        self._numeric = correlation.kind in NUMERIC
+        self.field = self._group_fields[0] if len(self._group_fields) == 1 else None
+
+    def group_of(self, hit: Hit) -> GroupKey | None:
+        """None for a record that lacks one of the fields: nothing is joined by what it lacks."""
+        values = hit.values
+        key = tuple([values.get(name, "") for name in self._group_fields])
+        return None if "" in key else key
+
+    def value_of(self, hit: Hit) -> Value:
+        if len(self.value_fields) == 1:
+            text = hit.values.get(self.value_fields[0])
+            return number_of(text) if self._numeric and text is not None else text
+        values = tuple([hit.values.get(name, "") for name in self.value_fields])
+        return None if "" in values else values
+
+
+def _tuple(key: Key) -> GroupKey:
+    return (key,) if isinstance(key, str) else key
