@@ -28,7 +28,7 @@ class Planning:
         self._handler, self._repository, self._charters = handler, repository, charters
 
     async def tripwire_hit(self, tenant_id: TenantId, case_id: str, detection_id: str) -> str | None:
-        """The tripwire of a case's plan that a detection hits: a look at the present. `decide_plan` has the last word."""
+        """The tripwire of a case's plan that a detection hits, as things are; `decide_plan` has the last word."""
         case = (await self._repository.load(tenant_id, CASE, case_id)).state
         detection = (await self._repository.load(tenant_id, SUBJECTS[SubjectKind.DETECTION], detection_id)).state
         found = await self._charters.look_up(tenant_id)
