@@ -13,7 +13,7 @@ import aiohttp
 from tests.fixtures.customers import Customer
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
-FIRES_EACH = 10_000_000
+FIRES_EACH = 1_000
 """One record in so many fires a rule of Tenet's own, on one host, so that it is one detection with a growing count."""
 
 

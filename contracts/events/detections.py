@@ -84,13 +84,36 @@ class RulePackDeployed(Event):
     sha256: str
 
 
-@event("tenet.detections.DetectionRaised", category="detection")
+class RuleKind(StrEnum):
+    """What fired: a Sigma rule, a Sigma correlation over several records, or the signature of another product."""
+
+    SIGMA = "sigma"
+    CORRELATION = "correlation"
+    SIGNATURE = "signature"
+
+
+class GroupIdentity(Value):
+    """What makes activity the same, as blind indexes under the tenant's search key; empty where it names none.
+
+    `values` stands for the fields that a correlation groups by.
+    """
+
+    host: str = ""
+    address: str = ""
+    account: str = ""
+    source_address: str = ""
+    destination_address: str = ""
+    values: str = ""
+
+
+@event("tenet.detections.DetectionRaised", category="detection", version=2)
 class DetectionRaised(Event):
     """Activity that a rule, or the alert of another product, says is suspicious: the first of a group.
 
     `group_key` is a blind index over what and where, so equal activity joins and nothing personal shows. `asset_ids`
     are the registered assets involved, `asset_value` the highest value among them as known then (None: no registered
-    asset). `severity_id` after OCSF, 0 when the source tells none; `techniques` are ATT&CK ids.
+    asset). `severity_id` after OCSF, 0 when the source tells none; `techniques` are ATT&CK ids. `identity` is None where
+    it was not recorded yet.
     """
 
     detection_id: str
@@ -109,6 +132,15 @@ class DetectionRaised(Event):
     observables: tuple[Sealed, ...]
     evidence: tuple[Evidence, ...]
     label: Label
+    kind: RuleKind = RuleKind.SIGMA
+    identity: GroupIdentity | None = None
+
+
+@upcaster("tenet.detections.DetectionRaised", 1)
+def _detection_raised_1(payload: Payload) -> Payload:
+    """There were no correlations, and only what a pack did not bring was another product's signature."""
+    kind = RuleKind.SIGMA if payload["rule"]["pack_sha256"] else RuleKind.SIGNATURE
+    return {**payload, "kind": kind.value, "identity": None}
 
 
 @event("tenet.detections.DetectionRepeated", category="detection")
@@ -219,3 +251,154 @@ class DetectionFoundByHunt(Event):
     detection_id: str
     hunt_id: str
     count: int
+
+
+class CorrelationLoss(Value):
+    """Hits that did not count in a correlation: too late, without what groups, or dropped by a limit."""
+
+    rule_id: str
+    late: int
+    ungrouped: int
+    crowded_out: int
+    forgotten: int
+
+
+@event("tenet.detections.HitsCorrelated", category="correlation")
+class HitsCorrelated(Event):
+    """What a batch gave to the tenant's correlations, in the order in which the windows took it.
+
+    `hits_sha256` is the object of these hits. `carried_sha256` is that of all hits which the windows held before; where
+    it is given, windows are built again from there. The time bounds are those of the hits.
+    """
+
+    batch_id: str
+    sensor_id: str
+    hits: int
+    hits_sha256: str
+    carried_sha256: str | None
+    first_hit_at: Instant
+    last_hit_at: Instant
+    losses: tuple[CorrelationLoss, ...]
+
+
+class ConditionOperator(StrEnum):
+    EQUALS = "equals"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+    ENDS_WITH = "ends_with"
+    NETWORK = "network"
+    """An address within a network in CIDR notation."""
+
+
+class FieldCondition(Value):
+    """One field of a record against a value, without regard to case."""
+
+    field: str
+    operator: ConditionOperator
+    value: Sealed
+
+
+@event("tenet.detections.SuppressionAdded", category="suppression")
+class SuppressionAdded(Event):
+    """Hits that meet all conditions, of one rule or (None) of any, raise nothing if they happened within the bounds.
+
+    Nothing is hidden any more once `expires_at` has come. `owner_id` is the principal who answers for it.
+    """
+
+    suppression_id: str
+    rule_id: str | None
+    conditions: tuple[FieldCondition, ...]
+    starts_at: Instant
+    expires_at: Instant
+    owner_id: str
+    reason: Sealed
+
+
+@event("tenet.detections.SuppressionLifted", category="suppression")
+class SuppressionLifted(Event):
+    suppression_id: str
+    reason: Sealed
+
+
+class HiddenHits(Value):
+    suppression_id: str
+    rule_id: str
+    hits: int
+    first_seen_at: Instant
+    last_seen_at: Instant
+
+
+@event("tenet.detections.ActivityHidden", category="telemetry")
+class ActivityHidden(Event):
+    """What suppressions hid of a batch, by suppression and rule."""
+
+    batch_id: str
+    sensor_id: str
+    hidden: tuple[HiddenHits, ...]
+
+
+class IdentityPart(StrEnum):
+    """A part of `GroupIdentity`."""
+
+    HOST = "host"
+    ADDRESS = "address"
+    ACCOUNT = "account"
+    SOURCE_ADDRESS = "source_address"
+    DESTINATION_ADDRESS = "destination_address"
+    VALUES = "values"
+
+
+@event("tenet.detections.ExpectedBehaviourRemembered", category="expected_behaviour")
+class ExpectedBehaviourRemembered(Event):
+    """A validated detection is to be expected: activity of its rule that is the same in `parts` raises nothing more.
+
+    It stands while the validation at `validation_position` stands, until `expires_at`, and for a `privileged` account
+    or asset only once a second person has confirmed it.
+    """
+
+    expected_behaviour_id: str
+    detection_id: str
+    validation_position: int
+    rule: RuleRef
+    parts: tuple[IdentityPart, ...]
+    identity: GroupIdentity
+    expires_at: Instant
+    privileged: bool
+
+
+@event("tenet.detections.ExpectedBehaviourConfirmed", category="expected_behaviour")
+class ExpectedBehaviourConfirmed(Event):
+    """A second person agrees."""
+
+    expected_behaviour_id: str
+    principal_id: str
+
+
+class EndOfExpectation(StrEnum):
+    VERDICT_WITHDRAWN = "verdict_withdrawn"
+    FORGOTTEN = "forgotten"
+    """A person said that it is not to be expected any more."""
+
+
+@event("tenet.detections.ExpectedBehaviourEnded", category="expected_behaviour")
+class ExpectedBehaviourEnded(Event):
+    expected_behaviour_id: str
+    end: EndOfExpectation
+
+
+class ExpectedHits(Value):
+    expected_behaviour_id: str
+    validation_position: int
+    rule_id: str
+    hits: int
+    first_seen_at: Instant
+    last_seen_at: Instant
+
+
+@event("tenet.detections.ExpectedActivitySeen", category="telemetry")
+class ExpectedActivitySeen(Event):
+    """What of a batch was expected, by the validation that says so; no detection asks about it again."""
+
+    batch_id: str
+    sensor_id: str
+    expected: tuple[ExpectedHits, ...]

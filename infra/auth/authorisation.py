@@ -16,6 +16,8 @@ APPROVER, VIEWER, AUDITOR = Role.CUSTOMER_APPROVER, Role.CUSTOMER_VIEWER, Role.A
 BILLING, SENSOR = Role.BILLING, Role.SENSOR
 
 INVESTIGATORS = frozenset({ANALYST, LEAD, ON_CALL})
+VALIDATORS = frozenset({ANALYST, LEAD})
+"""Who gives a verdict or takes one back, as `services/detections/domain/validation.py` has it too."""
 CUSTOMERS = frozenset({APPROVER, VIEWER})
 READERS = INVESTIGATORS | CUSTOMERS | {AUDITOR}
 EVERY_ROLE = frozenset(Role) - {Role.SERVICE}
@@ -77,6 +79,20 @@ def _service(name: str, rules: Mapping[str, Rule]) -> Iterator[tuple[str, Rule]]
 RULES: Mapping[str, Rule] = dict(
     [
         *_service(
+            "operations.v1.OperationsReadService",
+            {
+                "ListAccessRecords": Rule(Scope.TENANT, frozenset({APPROVER, AUDITOR}), frozenset({ADMIN}), EXPORTABLE),
+                "ListParkedWork": Rule(Scope.TENANTS, NOBODY, frozenset({ADMIN}), EXPORTABLE),
+            },
+        ),
+        *_service(
+            "operations.v1.OperationsAdminService",
+            {
+                "RetryParkedWork": Rule(Scope.TENANT, NOBODY, frozenset({ADMIN}), EXPORTABLE),
+                "RebuildProjection": Rule(Scope.TENANT, NOBODY, frozenset({ADMIN}), EXPORTABLE),
+            },
+        ),
+        *_service(
             "tenancy.v1.TenancyReadService",
             {
                 "GetTenant": Rule(Scope.TENANT, READERS | {BILLING}, frozenset({ADMIN}), EXPORTABLE),
@@ -129,8 +145,8 @@ RULES: Mapping[str, Rule] = dict(
                 "RegisterSensor": _write(INVESTIGATORS, APPROVER),
                 "RecordHeartbeat": _write(SENSOR),
                 "ReportFinding": _write(INVESTIGATORS, SENSOR),
-                "ValidateFinding": _write(INVESTIGATORS),
-                "WithdrawFindingValidation": _write(INVESTIGATORS),
+                "ValidateFinding": _write(VALIDATORS),
+                "WithdrawFindingValidation": _write(VALIDATORS),
                 "ReportFindingFix": _write(INVESTIGATORS, APPROVER),
                 "VerifyFindingFix": _write(INVESTIGATORS, SENSOR),
             },
@@ -155,17 +171,32 @@ RULES: Mapping[str, Rule] = dict(
             {
                 "ClaimDetection": _write(INVESTIGATORS),
                 "ReleaseDetection": _write(INVESTIGATORS),
-                "ValidateDetection": _write(INVESTIGATORS),
-                "WithdrawDetectionValidation": _write(INVESTIGATORS),
+                "ValidateDetection": _write(VALIDATORS),
+                "WithdrawDetectionValidation": _write(VALIDATORS),
                 "FileCustomerReport": _write(INVESTIGATORS, CUSTOMERS),
-                "ValidateCustomerReport": _write(INVESTIGATORS),
-                "WithdrawCustomerReportValidation": _write(INVESTIGATORS),
+                "ValidateCustomerReport": _write(VALIDATORS),
+                "WithdrawCustomerReportValidation": _write(VALIDATORS),
             },
+        ),
+        *_service("detections.v1.SuppressionsReadService", {"ListSuppressions": _list(READERS)}),
+        *_service(
+            "detections.v1.SuppressionsWriteService",
+            dict.fromkeys(("AddSuppression", "LiftSuppression"), _write(ANALYST, LEAD)),
+        ),
+        *_service("detections.v1.ExpectedBehaviourReadService", {"ListExpectedBehaviours": _list(READERS)}),
+        *_service(
+            "detections.v1.ExpectedBehaviourWriteService",
+            dict.fromkeys(
+                ("RememberExpectedBehaviour", "ConfirmExpectedBehaviour", "EndExpectedBehaviour"),
+                _write(ANALYST, LEAD),
+            ),
         ),
         *_service(
             "detections.v1.DetectionsAdminService",
             {"ImportRulePack": _provider(ADMIN, LEAD), "DeployRulePack": _provider(ADMIN, LEAD)},
         ),
+        *_service("detections.v1.DetectionsBulkWriteService", {"ValidateDetections": _write(VALIDATORS)}),
+        *_service("detections.v1.DetectionsClocksReadService", {"ListSourceClocks": _list(READERS)}),
         *_service("detections.v1.DetectionsHuntService", {"Hunt": _write(INVESTIGATORS)}),
         *_service(
             "cases.v1.CasesReadService",
@@ -236,6 +267,7 @@ RULES: Mapping[str, Rule] = dict(
                 "Read": _read(INVESTIGATORS, APPROVER, AUDITOR, BILLING),
                 "Subscribe": _list(INVESTIGATORS, APPROVER, AUDITOR, BILLING),
                 "GetHead": _read(EVERY_ROLE - {ADMIN}),
+                "GetPositionAt": _read(EVERY_ROLE - {ADMIN}),
                 "OpenFields": _read(READERS),
                 **dict.fromkeys(
                     ("GetCheckpoint", "ProveInclusion", "ProveConsistency", "ProveRange", "GetReceipt"),

@@ -17,16 +17,21 @@ from infra.cli import (
     findings,
     ledger,
     messages,
+    operations,
     plans,
+    proofs,
     reports,
     rules,
+    suppressions,
     telemetry,
     tenants,
 )
+from infra.cli.clocks import clocks
 from infra.cli.demo.command import demo
 from infra.cli.difference import diff
 from infra.cli.hunts import hunt
 from infra.cli.replay import replay
+from infra.cli.seen import seen
 from infra.cli.system import system_commands
 from infra.cli.witness import witness
 
@@ -46,6 +51,7 @@ SYSTEM, PROVIDER, WORK, CUSTOMER, PROOF = (
 )
 system_commands(app, panel=SYSTEM)
 app.command(rich_help_panel=SYSTEM)(demo)
+app.add_typer(operations.operations, name="operations", rich_help_panel=SYSTEM)
 app.command(rich_help_panel=PROVIDER)(tenants.whoami)
 app.add_typer(tenants.app, name="tenant", rich_help_panel=PROVIDER)
 app.add_typer(access.principals, name="principal", rich_help_panel=PROVIDER)
@@ -58,7 +64,10 @@ app.add_typer(assets.sensors, name="sensor", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(telemetry.ingest)
 app.command(rich_help_panel=WORK)(detections.queue)
 app.add_typer(detections.app, name="detection", rich_help_panel=WORK)
+app.add_typer(suppressions.app, name="suppression", rich_help_panel=WORK)
+app.add_typer(suppressions.expected, name="expected", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(hunt)
+app.command(rich_help_panel=WORK)(clocks)
 app.add_typer(findings.app, name="finding", rich_help_panel=WORK)
 app.add_typer(cases.app, name="case", rich_help_panel=WORK)
 app.add_typer(plans.plans, name="plan", rich_help_panel=WORK)
@@ -70,9 +79,12 @@ app.add_typer(messages.app, name="message", rich_help_panel=CUSTOMER)
 app.add_typer(reports.app, name="report", rich_help_panel=CUSTOMER)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=PROOF)
 app.add_typer(custody.app, name="custody", rich_help_panel=PROOF)
-app.command("access-log", rich_help_panel=PROOF)(access.access_log)
+app.add_typer(operations.access, name="access", rich_help_panel=PROOF)
 app.command(rich_help_panel=PROOF)(replay)
+app.command(rich_help_panel=PROOF)(seen)
 app.add_typer(audit.app, name="audit", rich_help_panel=PROOF)
+app.add_typer(proofs.app, name="proof", rich_help_panel=PROOF)
+app.command(rich_help_panel=PROOF)(proofs.receipt)
 app.command(rich_help_panel=PROOF)(audit.verify)
 app.command(rich_help_panel=PROOF)(diff)
 app.command(rich_help_panel=PROOF)(witness)

@@ -1,4 +1,4 @@
-"""`tenet principal …`, `grant …`, `key …`, `issuer …`, `access-log`: people, machines, and what they may do."""
+"""`tenet principal …`, `grant …`, `key …`, `issuer …`: people, machines, and what they may do."""
 
 import typer
 from tenet.common.v1 import common_pb2 as common
@@ -221,41 +221,5 @@ def bind(
             issuer=name, jwks_uri=jwks_uri or f"{name}/jwks", audience=audience, home_tenant_ids=homes
         )
         say((await session.ask(request, admin.BindIssuerResponse)).issuer_id)
-
-    call(work, who, server)
-
-
-def access_log(
-    tenant_id: TenantOption,
-    number: int = typer.Option(0, "--from", min=0, help="From this record on."),
-    limit: int = typer.Option(100, "--limit", min=1, max=1000),
-    as_json: Json = False,
-    who: As = "",
-    server: Server = "",
-) -> None:
-    """Who asked the tenancy service for what of a tenant; refusals are under the tenant `provider`."""
-
-    async def work(session: Session) -> None:
-        request = read.ListAccessLogRequest(tenant_id=tenant(tenant_id), from_number=number, limit=limit)
-        answer = await session.ask(request, read.ListAccessLogResponse)
-        if as_json:
-            show_json(answer)
-            return
-        show_table(
-            ("no.>", "from", "principal", "what", "purpose", "outcome", "times>"),
-            [
-                (
-                    r.number,
-                    time_of(r.first_at),
-                    r.principal_id,
-                    r.subject.removeprefix("/tenet."),
-                    r.purpose,
-                    r.outcome,
-                    r.times,
-                )
-                for r in answer.records
-            ],
-            empty="No record.",
-        )
 
     call(work, who, server)

@@ -5,7 +5,8 @@ from tenet.assets.v1 import assets_pb2 as pb
 from tenet.assets.v1 import assets_read_pb2 as read
 from tenet.assets.v1 import assets_write_pb2 as write
 
-from infra.cli.connection import As, At, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.as_of import At, position_of_one
+from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
@@ -55,7 +56,7 @@ def list_assets(
     tenants: TenantsOption = None,
     group: str = typer.Option("", "--group"),
     retired: bool = typer.Option(False, "--retired", help="Retired ones too."),
-    at: At = None,
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -63,7 +64,8 @@ def list_assets(
     """Assets, by tenant."""
 
     async def work(session: Session) -> None:
-        request = read.ListAssetsRequest(tenant_ids=tenants, group=group, include_retired=retired, at_position=at)
+        then = await position_of_one(session, tenants, at)
+        request = read.ListAssetsRequest(tenant_ids=tenants, group=group, include_retired=retired, at_position=then)
         found = await every(session, request, read.ListAssetsResponse)
         if as_json:
             show_json(found)

@@ -12,16 +12,20 @@ import typer
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn
 from tenet.ledger.v1 import ledger_audit_pb2 as pb
 
+from infra.cli.checking import checking_commands
 from infra.cli.connection import As, Json, Server, TenantOption, call, tenant
 from infra.cli.output import console, say, show_json, show_pairs
 from infra.cli.problems import Problem, UsageProblem
+from infra.cli.proofs import verify_file
 from infra.cli.session import Session
 from infra.transparency import verifier
 
-app = typer.Typer(no_args_is_help=True, help="Audit bundles: take a part of a ledger along that proves itself.")
+app = typer.Typer(no_args_is_help=True, help="Check a ledger, or take a part of it along that proves itself.")
+checking_commands(app)
 
 EXPORT_SECONDS = 1800.0
 """Deadline of an export: a million entries take some minutes."""
+PROOF_SUFFIX = ".tlog-proof"
 MAX_BUNDLE_BYTES = 64 * 2**30
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -139,7 +143,7 @@ def _progress(quiet: bool) -> Progress:
 
 
 def verify(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle's directory.")],
+    directory: Annotated[Path, typer.Argument(metavar="PATH", help="A bundle's directory, or the file of one proof.")],
     key: Annotated[
         list[str], typer.Option("--key", metavar="KEY", help="Fingerprint of a ledger's key, as you know it.")
     ] = [],  # noqa: B006  # typer reads the default and never changes it.
@@ -149,11 +153,21 @@ def verify(
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", metavar="FILE", help="A checkpoint of the ledger that you hold.")
     ] = None,
+    bundle: Annotated[
+        str, typer.Option("--bundle", metavar="HASH", help="The bundle's SHA-256, as the export printed it.")
+    ] = "",
+    leaf: Annotated[
+        str, typer.Option("--leaf", metavar="HASH", help="Of a proof that carries no entry: the leaf hash it is about.")
+    ] = "",
 ) -> None:
-    """Check an audit bundle. Needs no server, network or configuration. Exit code 0: valid; 1: not; 2: not checked."""
+    """Check an audit bundle or a proof. Needs no server and no network. Exit code 0: valid; 1: not; 2: not checked."""
+    if directory.is_file() and directory.suffix == PROOF_SUFFIX:
+        raise typer.Exit(verify_file(directory, key, witness, leaf))
     arguments = [str(directory)]
     arguments += [word for each in key for word in ("--key", each)]
     arguments += [word for each in witness for word in ("--witness", each)]
+    if bundle:
+        arguments += ["--bundle", bundle]
     if checkpoint is not None:
         arguments += ["--checkpoint", str(checkpoint)]
     raise typer.Exit(verifier.main(arguments))

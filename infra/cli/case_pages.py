@@ -10,8 +10,7 @@ from infra.cli.output import say, show_pairs, show_table
 from infra.cli.words import sealed, time_of, word
 
 
-def show_case(answer: read.GetCaseResponse, at: int | None = None) -> None:
-    """`at` is the position that was asked for; None for the present."""
+def show_case(answer: read.GetCaseResponse) -> None:
     case = answer.case
     show_pairs(
         [
@@ -26,7 +25,7 @@ def show_case(answer: read.GetCaseResponse, at: int | None = None) -> None:
             ("root cause", sealed(case.root_cause)),
             ("lessons", sealed(case.lessons)),
             ("recommendation", sealed(case.recommendation)),
-            ("as known at", f"position {answer.sight.position if at is None else at}"),
+            ("as known at", f"position {answer.sight.position}"),
         ]
     )
     if case.HasField("plan"):

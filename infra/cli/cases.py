@@ -6,8 +6,9 @@ from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
+from infra.cli.as_of import At, position_of
 from infra.cli.case_pages import show_case, show_timeline
-from infra.cli.connection import As, At, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
@@ -56,7 +57,7 @@ def list_cases(
 def show(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    at: At = None,
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -68,7 +69,7 @@ def show(
         if as_json:
             show_json(answer)
         else:
-            show_case(answer, at)
+            show_case(answer)
 
     call(work, who, server)
 
@@ -77,7 +78,7 @@ def show(
 def timeline(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    at: At = None,
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -94,8 +95,9 @@ def timeline(
     call(work, who, server)
 
 
-async def _case(session: Session, tenant_id: str, case_id: str, at: int | None) -> read.GetCaseResponse:
-    request = read.GetCaseRequest(tenant_id=tenant(tenant_id), case_id=case_id, at_position=at)
+async def _case(session: Session, tenant_id: str, case_id: str, at: str) -> read.GetCaseResponse:
+    then = await position_of(session, tenant(tenant_id), at)
+    request = read.GetCaseRequest(tenant_id=tenant_id, case_id=case_id, at_position=then)
     return await session.ask(request, read.GetCaseResponse)
 
 

@@ -9,6 +9,7 @@ from tenet.cases.v1 import cases_playbooks_read_pb2 as playbooks
 from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.cases.v1 import cases_write_pb2 as write
 
+from infra.cli.becoming import become
 from infra.cli.connection import As, Json, Server, TenantOption, call, tenant
 from infra.cli.output import say, show_json, show_pairs, show_table
 from infra.cli.problems import UsageProblem
@@ -70,6 +71,18 @@ def from_playbook(
         say(answer.line.rstrip())
 
     call(work, who, server)
+
+
+@app.command("test")
+def try_cases(
+    charter: Path = typer.Argument(..., metavar="FILE", help="The charter, YAML."),
+    cases: Path = typer.Argument(
+        ..., metavar="CASES", help="What happened, and what the charter must make of it, YAML."
+    ),
+    words: list[str] = typer.Option([], "--set", metavar="WORD=VALUE", help="Replaces @WORD in the charter."),
+) -> None:
+    """Try a charter on cases, without a server; fails when one does not come out as expected."""
+    become("services.cases", "charter-test", str(charter), str(cases), *(f"--set={word}" for word in words))
 
 
 @app.command("approve")

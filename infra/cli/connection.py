@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -15,6 +16,7 @@ from infra.cli.problems import Problem, UsageProblem, run
 from infra.cli.session import Session
 from infra.cli.system import read_settings, running_settings
 from infra.grpc.channel import Authorization
+from infra.grpc.tls import channel_credentials
 from infra.runtime.programs import ISSUER
 from infra.runtime.settings import SERVICES, Settings
 from infra.runtime.status import SystemStatus, read_status
@@ -35,9 +37,6 @@ TenantOption = Annotated[str, typer.Option("--tenant", "-t", metavar="TENANT", h
 TenantsOption = Annotated[
     list[str] | None,
     typer.Option("--tenant", "-t", metavar="TENANT", help="Only this one, repeat it for more; else all you may see."),
-]
-At = Annotated[
-    int | None, typer.Option("--at", metavar="POSITION", min=0, help="As it was known at this position of the ledger.")
 ]
 
 
@@ -63,8 +62,10 @@ def call(work: Callable[[Session], Coroutine[Any, Any, None]], who: str = "", se
 @asynccontextmanager
 async def session(who: str, server: str) -> AsyncIterator[Session]:
     """Raises Problem."""
-    reach = find(read_settings(), server)
-    async with Session(reach.addresses, authorization_of(who, reach)) as opened:
+    settings = read_settings()
+    reach = find(settings, server)
+    credentials = channel_credentials(settings)
+    async with Session(reach.addresses, authorization_of(who, reach), credentials=credentials) as opened:
         yield opened
 
 
@@ -83,7 +84,9 @@ def find(settings: Settings, server: str = "") -> Reach:
             f"No Tenet runs on {settings.state}.",
             hint="./tenet up starts it, ./tenet up --demo reopens the demonstration; --server names one elsewhere.",
         )
-    return Reach(addresses, status.address_of(ISSUER) if status else None, found.issuer_dir)
+    # Without a supervisor, as in containers, the settings say where the local issuer is.
+    issuer = status.address_of(ISSUER) if status else urlsplit(settings.issuer_url or "").netloc or None
+    return Reach(addresses, issuer, found.issuer_dir)
 
 
 def addresses_of(status: SystemStatus | None) -> dict[str, str]:

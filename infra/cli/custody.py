@@ -4,6 +4,7 @@ import typer
 from tenet.ledger.v1 import ledger_erasure_admin_pb2 as admin
 from tenet.ledger.v1 import ledger_erasure_read_pb2 as read
 
+from infra.cli.as_of import At, position_of
 from infra.cli.connection import As, Json, Server, TenantOption, call, tenant
 from infra.cli.output import say, show_json, show_pairs, show_table
 from infra.cli.problems import UsageProblem
@@ -99,7 +100,7 @@ def approve(
 @app.command("show")
 def show(
     tenant_id: TenantOption,
-    at_position: int | None = typer.Option(None, "--at", min=0, help="As known at this position; now when left out."),
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -107,7 +108,8 @@ def show(
     """Holds and erasures, with the exports that an erasure could not reach."""
 
     async def work(session: Session) -> None:
-        request = read.GetCustodyRequest(tenant_id=tenant(tenant_id), at_position=at_position)
+        then = await position_of(session, tenant(tenant_id), at)
+        request = read.GetCustodyRequest(tenant_id=tenant_id, at_position=then)
         answer = await session.ask(request, read.GetCustodyResponse)
         if as_json:
             show_json(answer)

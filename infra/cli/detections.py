@@ -2,11 +2,13 @@
 
 import typer
 from tenet.common.v1 import common_pb2 as common
+from tenet.detections.v1 import detections_bulk_write_pb2 as bulk
 from tenet.detections.v1 import detections_pb2 as pb
 from tenet.detections.v1 import detections_read_pb2 as read
 from tenet.detections.v1 import detections_write_pb2 as write
 
-from infra.cli.connection import As, At, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.as_of import At, position_of
+from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_pairs, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
@@ -58,7 +60,7 @@ def queue(
 def show(
     tenant_id: TenantOption,
     detection_id: str = Identifier,
-    at: At = None,
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -66,17 +68,18 @@ def show(
     """One detection with its evidence and verdict."""
 
     async def work(session: Session) -> None:
-        request = read.GetDetectionRequest(tenant_id=tenant(tenant_id), detection_id=detection_id, at_position=at)
+        then = await position_of(session, tenant(tenant_id), at)
+        request = read.GetDetectionRequest(tenant_id=tenant_id, detection_id=detection_id, at_position=then)
         answer = await session.ask(request, read.GetDetectionResponse)
         if as_json:
             show_json(answer)
             return
-        _show(answer.detection)
+        show_detection(answer.detection)
 
     call(work, who, server)
 
 
-def _show(found: pb.Detection) -> None:
+def show_detection(found: pb.Detection) -> None:
     show_pairs(
         [
             ("what", sealed(found.headline)),
@@ -225,5 +228,34 @@ def withdraw(
         )
         await session.ask(request, write.WithdrawDetectionValidationResponse)
         say("Withdrawn.")
+
+    call(work, who, server)
+
+
+@app.command("validate-many")
+def validate_many(
+    tenant_id: TenantOption,
+    verdict: str = typer.Argument(..., metavar="VERDICT", help="benign_expected, false_positive, …"),
+    detection_ids: list[str] = typer.Argument(..., metavar="DETECTION..."),
+    rationale: str = typer.Option(..., "--rationale", help="The one reason for all of them. Sealed."),
+    confidence: int = typer.Option(90, "--confidence", min=0, max=100, help="How sure you are, in percent."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """One verdict on several detections. Each is recorded for itself; what is refused is named."""
+
+    async def work(session: Session) -> None:
+        request = bulk.ValidateDetectionsRequest(
+            tenant_id=tenant(tenant_id),
+            detection_ids=list(dict.fromkeys(detection_ids)),
+            verdict=value_of(common.Verdict, verdict, what="verdict"),
+            confidence_percent=confidence,
+            rationale=rationale,
+        )
+        answer = await session.ask(request, bulk.ValidateDetectionsResponse)
+        refused = [each for each in answer.outcomes if not each.HasField("position")]
+        say(f"{len(answer.outcomes) - len(refused)} validated, {len(refused)} refused.")
+        for each in refused:
+            say(f"  {each.detection_id}: {each.refused_message} ({each.refused_reason})")
 
     call(work, who, server)

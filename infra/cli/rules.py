@@ -4,14 +4,13 @@ The detections service knows how a rule is run; `match` and `test` become its pr
 the service would find.
 """
 
-import os
-import sys
 from pathlib import Path
 
 import typer
 from tenet.detections.v1 import detections_admin_pb2 as admin
 from tenet.detections.v1 import detections_read_pb2 as read
 
+from infra.cli.becoming import become
 from infra.cli.connection import As, Json, Server, call
 from infra.cli.output import plain, say, show_json, show_table
 from infra.cli.packs import pack_of
@@ -96,7 +95,7 @@ def match(
     """Print the number of each line, from 0, with each rule that matches it. Rules that do not run are named."""
     if stated != JSON_LINES:
         raise UsageProblem(f"{stated!r} is no format of this command; it reads {JSON_LINES}.")
-    _become("match", "--rules", str(rules_path), "--events", str(events))
+    become(PROGRAM, "match", "--rules", str(rules_path), "--events", str(events))
 
 
 @rules.command("test")
@@ -110,10 +109,4 @@ def try_pairs(
     found = rules_path or folder.resolve().parent / PUBLISHED
     if not found.exists():
         raise UsageProblem(f"{found} is not there.", hint="name the rules with --rules PATH.")
-    _become("test", str(folder), "--rules", str(found))
-
-
-def _become(*arguments: str) -> None:
-    """Goes on as the service's program, with this one's streams and its exit status."""
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", PROGRAM, *arguments])
+    become(PROGRAM, "test", str(folder), "--rules", str(found))

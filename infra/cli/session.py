@@ -37,9 +37,14 @@ class Session:
     """One caller. `addresses` are the services' by name; callers that share `positions` see each other's writes."""
 
     def __init__(
-        self, addresses: Mapping[str, str], authorization: Authorization | None, positions: Positions | None = None
+        self,
+        addresses: Mapping[str, str],
+        authorization: Authorization | None,
+        positions: Positions | None = None,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        self._addresses, self._authorization = addresses, authorization
+        self._addresses, self._authorization, self._credentials = addresses, authorization, credentials
         self.positions = Positions() if positions is None else positions
         self._clients: dict[str, Client] = {}
 
@@ -52,15 +57,15 @@ class Session:
         for client in self._clients.values():
             await client.close()
 
-    async def ask(self, request: Message, answer: type[R], *, deadline: float | None = None) -> R:
+    async def ask(self, request: Message, answer: type[R], *, deadline: float | None = None, service: str = "") -> R:
         """Makes the call that the request is for. A write without a request id is given one. Raises RemoteError.
 
-        `answer` is the RPC's response type. `deadline` is in seconds.
+        `answer` is the RPC's response type. `deadline` is in seconds. `service` asks that one, for RPCs that all have.
         """
         method = _method(request, answer)
         ledger = _ledger_of(method, request)
         self._fill(request, ledger)
-        client = self._client(_service(method))
+        client = self._client(service or _service(method))
         call = client.channel.unary_unary(
             _path(method), request_serializer=type(request).SerializeToString, response_deserializer=answer.FromString
         )
@@ -94,7 +99,9 @@ class Session:
         if service not in self._clients:
             if service not in self._addresses:
                 raise RemoteError(grpc.StatusCode.UNAVAILABLE, f"The address of the service {service} is not known.")
-            self._clients[service] = Client(self._addresses[service], self._authorization)
+            self._clients[service] = Client(
+                self._addresses[service], self._authorization, credentials=self._credentials
+            )
         return self._clients[service]
 
     def _fill(self, request: Any, ledger: str) -> None:

@@ -18,7 +18,7 @@ from contracts.canonical import canonical, decode
 from contracts.errors import DataLoss, NotFound
 from contracts.events.base import EVENT_CLASSES, Recorded
 from contracts.freeze import SCHEMAS, schema_of
-from contracts.ids import PROVIDER, TenantId, is_tenant_id, stream_name
+from contracts.ids import PROVIDER, TenantId, derive_id, is_tenant_id, stream_name
 from contracts.labels import Audience
 from infra.disclosure.bundle_files import TAG_MANIFEST, BundleFiles
 from infra.disclosure.bundle_readme import readme
@@ -201,6 +201,11 @@ class _Work:
                 await in_thread(writer.add, entries)
                 await self._notice(tenant_id, entries)
         await in_thread(writer.finish)
+        if await in_thread(self._bundler.logs.number_of, tenant_id) > 1:
+            # Two persons have reopened this ledger under another origin; the provider's ledger says so.
+            recovery = stream_name("recovery", derive_id("recovery", tenant_id))
+            for entry in await self._bundler.reads.read_stream(PROVIDER, recovery):
+                self._cited.setdefault(PROVIDER, set()).add(entry.position)
 
     async def add_cited(self) -> None:
         """The facts and grants that entries rest on, each ledger with its own proof."""

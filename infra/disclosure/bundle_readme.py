@@ -26,8 +26,10 @@ this bundle came: from the contract, from an earlier bundle, or from the provide
 {keys}
 
 A checkpoint of this ledger that you keep from before (data/ledgers/{tenant}/checkpoint of an earlier bundle) shows
-whether what was recorded then is still there: --checkpoint FILE. Exit code 0: valid. 1: not valid, with the first
-position that fails. 2: not checked.
+whether what was recorded then is still there: --checkpoint FILE. The hash of tagmanifest-sha256.txt, which the export
+printed and the ledger recorded, binds every byte of every file, these words too: --bundle HASH.
+
+Exit code 0: valid. 1: not valid, with the first position that fails. 2: not checked.
 
 What is where
 -------------

@@ -9,6 +9,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from contracts.errors import StoreUnavailable
@@ -41,6 +42,8 @@ class CellPools:
 
     def __init__(self, pools: dict[str, AsyncConnectionPool[Connection]]) -> None:
         self._pools = pools
+        self._at_hand: dict[str, list[Connection]] = {name: [] for name in pools}
+        self._wanting = dict.fromkeys(pools, 0)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,19 +72,22 @@ class CellPools:
             for name in pools:
                 async with opened.connection(name) as connection:
                     await check_schema(connection)
-            yield opened
+            try:
+                yield opened
+            finally:
+                for name in pools:
+                    await opened._give_back(name)
 
     async def discard_broken(self, cell: str) -> None:
         """Looks at the idle connections and replaces those that the server has ended, as all are after its restart."""
+        await self._give_back(cell)
         await self._pools[cell].check()
 
     @asynccontextmanager
     async def connection(self, cell: str) -> AsyncIterator[Connection]:
         """One connection in autocommit mode. Raises StoreUnavailable when none comes free or none can be made."""
-        try:
-            connection = await self._pools[cell].getconn()
-        except (PoolTimeout, PoolClosed) as error:
-            raise StoreUnavailable(f"No connection to the ledger server {cell}.", metadata={"cell": cell}) from error
+        at_hand = self._at_hand[cell]
+        connection = at_hand.pop() if at_hand else await self._from_pool(cell)
         try:
             yield connection
         except asyncio.CancelledError:
@@ -89,7 +95,26 @@ class CellPools:
             await connection.close()
             raise
         finally:
-            await self._pools[cell].putconn(connection)
+            # Kept at hand for the next caller, which saves the pool's bookkeeping on the way in and out, unless somebody
+            # waits at the pool or it has to clear up what was left open.
+            idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+            if self._wanting[cell] or not idle:
+                await self._pools[cell].putconn(connection)
+            else:
+                at_hand.append(connection)
+
+    async def _from_pool(self, cell: str) -> Connection:
+        self._wanting[cell] += 1
+        try:
+            return await self._pools[cell].getconn()
+        except (PoolTimeout, PoolClosed) as error:
+            raise StoreUnavailable(f"No connection to the ledger server {cell}.", metadata={"cell": cell}) from error
+        finally:
+            self._wanting[cell] -= 1
+
+    async def _give_back(self, cell: str) -> None:
+        while self._at_hand[cell]:
+            await self._pools[cell].putconn(self._at_hand[cell].pop())
 
 
 @asynccontextmanager

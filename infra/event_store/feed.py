@@ -7,6 +7,7 @@ the heads of all tenants that somebody waits for: every 250 ms for those that mo
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ import psycopg
 import structlog
 from psycopg.sql import SQL, Identifier
 
-from contracts.errors import StoreUnavailable
+from contracts.errors import InvalidArgument, StoreUnavailable
 from contracts.events.base import Recorded
 from contracts.ids import TenantId
 from infra.event_store.cells import CellPools
@@ -29,7 +30,16 @@ from infra.event_store.mapper import Mapper
 from infra.event_store.placements import Placements
 from infra.event_store.reads import NO_UPPER_BOUND, StoredEntry, fetch_all
 
+NOT_YET = "TN009"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 log = structlog.get_logger(__name__)
+
+
+class TimeInFuture(InvalidArgument):
+    """A ledger cannot be read as of a moment that is still to come."""
+
+    reason = "TIME_IN_FUTURE"
 
 
 class Feed:
@@ -92,6 +102,26 @@ class Feed:
         for tenant_id, head in heads.items():
             self.saw(tenant_id, head)
         return heads
+
+    async def position_at(self, tenant_id: TenantId, moment: datetime) -> int:
+        """The position of the last entry recorded at or before a moment, for good; -1 when there is none.
+
+        Raises TimeInFuture, TenantUnknown, StoreUnavailable.
+        """
+        placement = await self._placements.find(tenant_id)
+        at = (moment - _EPOCH) // timedelta(microseconds=1)
+        try:
+            async with self._pools.connection(placement.cell) as connection:
+                cursor = await connection.execute("SELECT tenet_meta.position_at_v1(%s, %s)", (tenant_id, at))
+                row = await cursor.fetchone()
+        except psycopg.OperationalError as error:
+            raise StoreUnavailable("The ledger's database does not answer.") from error
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == NOT_YET:
+                raise TimeInFuture("What will be recorded until then is not known.") from None
+            raise
+        assert row is not None  # A function's value.
+        return int(row[0])
 
     def saw(self, tenant_id: TenantId, next_position: int) -> None:
         """Tells the feed that the ledger reaches up to here, and wakes those who wait for it."""

@@ -29,6 +29,8 @@ MAX_DECISIONS = 5
 
 STORE_RETRY_SECONDS = 10.0
 """How long an append goes on asking a database that does not answer, before StoreUnavailable."""
+STORE_ROOM_SECONDS = 1.0
+"""How long it goes on asking one that says it has no room: that passes only when somebody makes some."""
 STORE_RETRY_FIRST_PAUSE = 0.05
 STORE_RETRY_LONGEST_PAUSE = 1.0
 

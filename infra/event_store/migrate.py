@@ -22,7 +22,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7236270183449625
 """Shared with `create_tenant_v1`, so that no tenant is created while its layout changes."""
 
-SUPPORTED_SCHEMAS = range(12, 13)
+SUPPORTED_SCHEMAS = range(14, 15)
 """The schema versions that this program can work with; the version is the number of the last shared migration."""
 
 
@@ -156,8 +156,10 @@ def _grants(login: str, service: Sequence[ServiceLogin]) -> Iterator[bytes]:
     yield SQL("GRANT USAGE ON SCHEMA tenet_meta TO {}").format(name).as_bytes(None)
     yield SQL("GRANT SELECT ON tenet_meta.tenants, tenet_meta.migrations TO {}").format(name).as_bytes(None)
     yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.heads_v1(text[]) TO {}").format(name).as_bytes(None)
+    yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.position_at_v1(text, bigint) TO {}").format(name).as_bytes(None)
     if service:
         yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.append_as_v1 TO {}").format(name).as_bytes(None)
+        yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.append_one_v1 TO {}").format(name).as_bytes(None)
     if any(each.may_create_tenants for each in service):
         yield SQL("GRANT EXECUTE ON FUNCTION tenet_meta.create_tenant_v1(text) TO {}").format(name).as_bytes(None)
     if any(each.may_make_read_only for each in service):

@@ -1,14 +1,18 @@
 """Appends with group commit: the commands that wait for one tenant go out in one transaction and one round trip."""
 
 import asyncio
+import struct
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
+from psycopg.errors import UniqueViolation
+from psycopg.types.numeric import Int8
 
 from contracts.errors import ClockRefused, Kind, LedgerReadOnly, StoreUnavailable, TenantUnknown, TenetError
 from contracts.ids import StreamName, TenantId
@@ -31,6 +35,7 @@ from infra.event_store.limits import (
     STORE_RETRY_FIRST_PAUSE,
     STORE_RETRY_LONGEST_PAUSE,
     STORE_RETRY_SECONDS,
+    STORE_ROOM_SECONDS,
 )
 from infra.event_store.lines import Ask, Lines
 from infra.event_store.placements import Placement, Placements
@@ -48,8 +53,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _APPEND = b"SELECT * FROM tenet_meta.append_as_v1(" + b", ".join([b"%s"] * 20) + b")"
 """As bytes: a composed statement would be put together anew at each append."""
+_APPEND_ONE = b"SELECT tenet_meta.append_one_v1(" + b", ".join([b"%b"] * 10) + b")"
+_PLACE = struct.Struct("!qq")
+"""What append_one_v1 answers: position and time of recording."""
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "25006")
 """SQLSTATE classes of a server that is going down, out of room or unreachable; 25006: a server that is read-only."""
+_NO_ROOM = "53"
+"""SQLSTATE class of insufficient resources: a disk that is full, memory, connections."""
 _PLACED_OTHERWISE = ("TN003", "42501")
 """What is remembered of the tenant may be out of date: it has moved, or its role may not append any more."""
 
@@ -76,6 +86,7 @@ class Recorder:
         self._pools = pools
         self._placements = placements
         self._clock = clock
+        self._served: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
         self._lines: Lines[_Append] = Lines(
             self._serve, max_waiting=MAX_WAITING_COMMANDS, max_group=MAX_GROUP_COMMANDS, max_weight=MAX_GROUP_BYTES
         )
@@ -125,7 +136,7 @@ class Recorder:
     async def _commit_surely(self, tenant_id: TenantId, commands: Sequence[PreparedCommand]) -> list[Verdict]:
         """Commits, asking again after a lost connection where the request keys make that safe."""
         repeatable = all(command.request_key is not None for command in commands)
-        give_up = time.monotonic() + STORE_RETRY_SECONDS
+        began = time.monotonic()
         pause = STORE_RETRY_FIRST_PAUSE
         moved = False
         while True:
@@ -140,7 +151,9 @@ class Recorder:
                     self._placements.forget(tenant_id)
                     continue
                 refusal = _translate(error)
-                if not isinstance(refusal, StoreUnavailable) or not repeatable or time.monotonic() + pause > give_up:
+                longest = STORE_ROOM_SECONDS if (error.sqlstate or "").startswith(_NO_ROOM) else STORE_RETRY_SECONDS
+                late = time.monotonic() + pause > began + longest
+                if late or not repeatable or not isinstance(refusal, StoreUnavailable):
                     raise refusal from error
                 log.warning("ledger.append_retried", tenant=tenant_id, commands=len(commands), reason=str(error))
             await asyncio.sleep(pause)
@@ -149,21 +162,56 @@ class Recorder:
 
     async def _commit(self, placement: Placement, commands: Sequence[PreparedCommand]) -> list[Verdict]:
         async with self._pools.connection(placement.cell) as connection:
-            return await append_on(connection, placement.role, (self._clock() - _EPOCH) // _MICROSECOND, commands)
+            again = self._served.get(connection) == placement.role
+            self._served[connection] = placement.role
+            now_us = (self._clock() - _EPOCH) // _MICROSECOND
+            return await append_on(connection, placement.role, now_us, commands, again=again)
 
 
 async def append_on(
-    connection: Connection, role: str, now_us: int, commands: Sequence[PreparedCommand]
+    connection: Connection, role: str, now_us: int, commands: Sequence[PreparedCommand], *, again: bool = False
 ) -> list[Verdict]:
     """Appends a group in one statement, which on a connection in autocommit mode is a transaction of its own.
 
-    After an error the server has undone it, or its outcome is unknown. Raises psycopg.Error as the server gave it.
+    `again`: the connection's last append was for the same tenant. After an error the server has undone it, or its
+    outcome is unknown. Raises psycopg.Error as the server gave it.
     """
+    command = commands[0]
+    if len(commands) == len(command.events) == 1 and not command.openings and not command.preconditions:
+        accepted = await _append_one(connection, role, now_us, command, again=again)
+        if accepted is not None:
+            return [accepted]
     cursor = await connection.execute(*append_statement(role, now_us, commands))
     row: tuple[Any, ...] | None = await cursor.fetchone()
     if row is None:
         raise LedgerRefused("The ledger's function answered nothing.")
     return verdicts_of(row, commands)
+
+
+async def _append_one(
+    connection: Connection, role: str, now_us: int, command: PreparedCommand, *, again: bool
+) -> Accepted | None:
+    """Appends a command of one event the short way; None when it was not, for a reason that the long way finds."""
+    (event,) = command.events
+    parameters = (
+        role,
+        again,
+        Int8(now_us),
+        event.stream,
+        Int8(event.version),
+        event.topic,
+        event.event_id,
+        event.entry,
+        command.request_key,
+        command.request_digest,
+    )
+    cursor = connection.cursor(binary=True)
+    try:
+        await cursor.execute(_APPEND_ONE, parameters)
+    except UniqueViolation:
+        return None
+    row: tuple[bytes | None] | None = await cursor.fetchone()
+    return None if row is None or row[0] is None else Accepted(*_PLACE.unpack(row[0]))
 
 
 def append_statement(role: str, now_us: int, commands: Sequence[PreparedCommand]) -> tuple[bytes, list[Any]]:

@@ -10,7 +10,10 @@ import structlog
 
 from contracts.errors import TenetError
 from infra.grpc import Hosted, serve
+from infra.grpc.tls import server_credentials
 from infra.hosting.foundation import Foundation
+from infra.hosting.operations import operations_of
+from infra.read_database.read_side import ReadSide
 from infra.runtime.settings import Settings
 from infra.telemetry import configure
 
@@ -20,13 +23,22 @@ EXIT_REFUSED = 3
 log = structlog.get_logger()
 
 
-async def serve_until_stopped(foundation: Foundation, hosted: Iterable[Hosted]) -> None:
-    """Serves the service's gRPC services until SIGTERM or SIGINT; running calls get their grace period."""
+async def serve_until_stopped(foundation: Foundation, hosted: Iterable[Hosted], read_side: ReadSide) -> None:
+    """Serves the service's gRPC services, and those that all services have, until SIGTERM or SIGINT.
+
+    Running calls get their grace period.
+    """
     settings, stopped, loop = foundation.settings, asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    everything = (*hosted, *operations_of(foundation.access_log, read_side))
     async with serve(
-        hosted, foundation.authority, host=settings.grpc_host, port=settings.grpc_port, clock=foundation.clock
+        everything,
+        foundation.authority,
+        host=settings.grpc_host,
+        port=settings.grpc_port,
+        clock=foundation.clock,
+        credentials=server_credentials(settings),
     ):
         await stopped.wait()
 
@@ -37,7 +49,7 @@ def run_service(service: str, start: Callable[[Settings], Coroutine[Any, Any, No
         print(f"usage: python -m services.{service} serve", file=sys.stderr)  # This is for a person.
         return 2
     settings = Settings.from_env()
-    telemetry = configure(service, settings, metrics_port=settings.metrics_port)
+    telemetry = configure(service, settings, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
     try:
         asyncio.run(start(settings))
     except TenetError as error:

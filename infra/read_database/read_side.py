@@ -35,6 +35,7 @@ class ReadSide:
         self._feed, self._tenants = feed, tenants
         applied = Applied()
         self.database = database
+        self.views = tuple(views)
         self.reader = Reader(database, views, applied)
         self.projections = ProjectionRunner(database, feed, tenants, views, applied)
         self.policies = PolicyRunner(database, feed, tenants, policies, clock)

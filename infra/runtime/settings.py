@@ -72,7 +72,15 @@ class Settings(BaseSettings):
     grpc_port: Port = 0
     """This service's gRPC port. Set by the supervisor."""
     metrics_port: Port = 0
-    """This service's `/metrics` port, always on loopback. Set by the supervisor."""
+    """This service's `/metrics` port. Set by the supervisor."""
+    metrics_host: str = LOOPBACK
+    """Where `/metrics` listens. Its figures are about all tenants: off loopback, let only Prometheus reach it."""
+    tls_certificate: Path | None = None
+    """PEM file with the certificate that this service shows and those above it; with it, it may serve a network."""
+    tls_key: Path | None = None
+    """PEM file with the key of that certificate."""
+    tls_roots: Path | None = None
+    """PEM file with the roots by which callers of the services, `tenet` too, check them. None: calls in the clear."""
     base_port: Annotated[int, Field(ge=0, le=65535 - METRICS_OFFSET - len(SERVICES))] = 7400
     """Services take this port and the following, in the order of SERVICES; 0: any free ports, written to the status."""
     ports: Ports = Field(default_factory=dict)
@@ -172,6 +180,11 @@ class Settings(BaseSettings):
     def exports_dir(self) -> Path:
         """Where exports of ledgers are written: values that their audience may see lie there in the clear."""
         return self.state / "exports"
+
+    @property
+    def rule_cache_dir(self) -> Path:
+        """What is slow to make of rules. It may be removed at any time."""
+        return self.state / "rule-cache"
 
     @property
     def issuer_dir(self) -> Path:

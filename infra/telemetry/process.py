@@ -5,7 +5,7 @@ from typing import Protocol
 import structlog
 
 from infra.telemetry import tracing
-from infra.telemetry.exposition import MetricsServer
+from infra.telemetry.exposition import LOOPBACK, MetricsServer
 from infra.telemetry.logs import configure_logs
 
 
@@ -37,13 +37,15 @@ class Telemetry:
             self._metrics.close()
 
 
-def configure(service: str, settings: TelemetrySettings, *, metrics_port: int | None = None) -> Telemetry:
-    """Starts this process's logs, traces and, on a loopback port (0: any free one, None: none), `/metrics`."""
+def configure(
+    service: str, settings: TelemetrySettings, *, metrics_port: int | None = None, metrics_host: str = LOOPBACK
+) -> Telemetry:
+    """Starts this process's logs, traces and, on a port of `metrics_host` (0: any free one, None: none), `/metrics`."""
     configure_logs(service, settings.log_level)
     exporter = tracing.otlp_exporter(settings.otlp_endpoint) if settings.otlp_endpoint else None
     traces = tracing.Tracing(exporter, {"service.name": f"tenet.{service}"})
     tracing.install(traces)
-    metrics = MetricsServer(metrics_port) if metrics_port is not None else None
+    metrics = MetricsServer(metrics_port, host=metrics_host) if metrics_port is not None else None
     structlog.get_logger().info(
         "telemetry_started", traces=settings.otlp_endpoint or "off", metrics_port=metrics.port if metrics else None
     )

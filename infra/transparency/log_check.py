@@ -58,6 +58,8 @@ class LogCheck:
         self._most = self._trees[-1]
         self._waiting: list[bytes | None] = []
         self._differences: list[_Difference] = []
+        self._blamed: set[str] = set()
+        """Files that were named already, each by the first entry that it has wrong."""
         self._kinds: set[tuple[int, bool, bool, bool]] = set()
         self._held_roots: list[tuple[str, Head, list[bytes | None]]] = []
         """For each held head the roots that the trees have at its size."""
@@ -184,8 +186,9 @@ class LogCheck:
         if each.row != agreed and each.row is not None:
             self._findings.add(Kind.ENTRY_ALTERED, place, "this entry is not the one that was sealed", each.position)
         for found, tile in ((each.bundle, Tile(None, index, width)), (each.tile, Tile(0, index, width))):
-            if found != agreed and found is not None:
-                message = f"what it says of entry {each.position} is not what the signed head covers"
+            if found != agreed and found is not None and tile.path not in self._blamed:
+                self._blamed.add(tile.path)
+                message = f"from entry {each.position} on it is not what the signed head covers"
                 self._findings.add(Kind.FILE_ALTERED, tile.path, message)
 
     def _blame_nobody(self) -> None:

@@ -204,9 +204,9 @@ def encode_proof_file(position: int, path: Sequence[bytes], checkpoint: bytes, e
     """A `.tlog-proof` file (C2SP tlog-proof). Nothing vouches for `extra`."""
     lines = [_PROOF_FORMAT]
     if extra:
-        lines.append(f"extra {base64.b64encode(extra).decode()}")
+        lines.append(f"extra {base64_of(extra)}")
     lines.append(f"index {position}")
-    lines += [base64.b64encode(each).decode() for each in path]
+    lines += [base64_of(each) for each in path]
     return ("\n".join(lines) + "\n\n").encode() + checkpoint
 
 
@@ -238,21 +238,26 @@ def parse_proof_file(data: bytes) -> ProofFile:
         raise ProofFileMalformed(f"A proof begins with {_PROOF_FORMAT} and ends with a checkpoint.")
     extra = b""
     if lines and lines[0].startswith("extra "):
-        extra = _base64(lines.pop(0).removeprefix("extra "))
+        extra = base64_line(lines.pop(0).removeprefix("extra "))
     keyword, _, number = lines.pop(0).partition(" ") if lines else ("", "", "")
     if keyword != "index" or _NUMBER.fullmatch(number) is None:
         raise ProofFileMalformed("A proof states its index as a decimal number.")
-    path = tuple(_base64(line) for line in lines)
+    path = tuple(base64_line(line) for line in lines)
     if any(len(each) != HASH_SIZE for each in path):
         raise ProofFileMalformed("A proof's hashes have 32 bytes.")
     return ProofFile(int(number), path, checkpoint, extra)
 
 
-def _base64(text: str) -> bytes:
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def base64_line(text: str) -> bytes:
+    """Raises ProofFileMalformed for anything but the one form of base64."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ProofFileMalformed("A line of the proof is not base64.") from error
-    if base64.b64encode(raw).decode() != text:
+    if base64_of(raw) != text:
         raise ProofFileMalformed("A line of the proof is not in the one form of base64.")
     return raw

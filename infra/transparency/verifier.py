@@ -14,7 +14,12 @@ A bundle is a BagIt bag (RFC 8493). For each ledger in it, `data/ledgers/<tenant
 
 Leaf data is the time of recording, 64-bit big-endian microseconds since 1970, and an entry in canonical JSON. The tree
 is that of RFC 6962. All entries and other hashes together lead to one root, so this proves that each entry stands at
-its position, and that between the first and the last of consecutive entries none is missing.
+its position, and that between the first and the last of consecutive entries none is missing. Facts and grants that an
+entry rests on have to be here with a proof of their own.
+
+No signature vouches for the bag's own words (README.txt, bag-info.txt, the audience in bundle.json, schemas), but the
+hash of `tagmanifest-sha256.txt` does, which the ledger records when a bundle is made: with --bundle HASH every byte of
+every file counts.
 """
 
 import argparse
@@ -45,6 +50,14 @@ TAG_FILES = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt"}
 COMMITMENT_TAG = b"tenet/sealed-field/v1\x00"
 ENTRY_KEYS = {"actor", "data", "id", "occurred_at", "schema", "stream", "tenant", "type", "version"}
 OPTIONAL_KEYS = {"causation", "correlation", "facts", "grant", "request", "request_digest", "trace"}
+BUNDLE_KEYS = {"audience", "case", "format", "from_position", "tenant", "to_position"}
+AUDIENCES = {"investigators", "customer", "customer_partners", "community", "public"}
+FACT_SOURCES = {
+    "tenet.cases.CharterApproved",
+    "tenet.detections.RulePackDeployed",
+}
+"""Events that facts are cited from: each states the digest of what it put into force."""
+REOPENED = "tenet.ledger.LedgerReopened"
 KNOWN_FILES = re.compile(
     r"data/(README\.txt|bundle\.json|openings\.jsonl|schemas/[A-Za-z0-9._]+\.json|reports/[a-z0-9_-]+\.json"
     r"|ledgers/[a-z][a-z0-9-]{1,30}/(checkpoint|leaf-hashes|other-hashes|stamp\.tsr|keys/[1-9][0-9]{0,3}\.note"
@@ -378,11 +391,16 @@ class Ledger:
 
     def __init__(self, bag: Bag, result: Result, tenant: str, openings: Openings | None, *, whole: bool) -> None:
         self.bag, self.result, self.tenant, self.openings, self.whole = bag, result, tenant, openings, whole
-        self.room, self.origin, self.keys = f"data/ledgers/{tenant}", "", list[Key]()
+        self.room, self.origin, self.first_fingerprint = f"data/ledgers/{tenant}", "", ""
+        self.keys: list[Key] = []
         self.size, self.entries, self.last_time = 0, 0, 0
         self.runs: list[tuple[int, int]] = []
         self.held: tuple[int, bytes | None] = (-1, None)
-        self.cited: list[tuple[int, str, int]] = []
+        self.cited: list[tuple[int, str, int, str]] = []
+        self.digests: dict[int, AbstractSet[Any]] = {}
+        self.grants: dict[str, int] = {}
+        self.kinds: set[str] = set()
+        self.reopened: list[dict[str, Any]] = []
         self.reports: list[tuple[int, dict[str, Any]]] = []
         self.streams: dict[str, int] = {}
         self._ids: set[str] = set()
@@ -393,7 +411,7 @@ class Ledger:
     def check(self, trusted: AbstractSet[str], witnesses: Sequence[Key]) -> None:
         text, signatures = parse_note(self.bag.read(f"{self.room}/checkpoint"))
         self.origin, self.size, root = parse_checkpoint(text)
-        if self.origin.rpartition("/")[2] != self.tenant:
+        if not re.fullmatch(rf".+/{self.tenant}(/[1-9][0-9]{{0,5}})?", self.origin):
             self.problem(f"the checkpoint is of the log {self.origin}")
         self._find_keys(trusted)
         if all(key.signed(text, signatures) is None for key in self.keys):
@@ -414,6 +432,7 @@ class Ledger:
         """Keys before the one that was named do not count any more."""
         notes = self.bag.names(rf"{self.room}/keys/[0-9]+\.note")
         self.keys = follow_keys(self.origin, [self.bag.read(name) for name in notes])
+        self.first_fingerprint = self.keys[0].fingerprint
         named = next((place for place, key in enumerate(self.keys) if key.fingerprint in trusted), None)
         if named is not None:
             self.keys = self.keys[named:]
@@ -493,11 +512,23 @@ class Ledger:
             self.problem("this entry belongs to another tenant's ledger", position)
         if not -1 < entry.get("causation", -1) + 1 <= position:
             self.problem("this entry's cause does not lie before it", position)
-        self.cited += [(position, fact["tenant"], fact["position"]) for fact in entry.get("facts", ())]
-        if entry["type"] == "tenet.reporting.ReportPublished":
-            self.reports.append((position, data))
+        self._collect(position, entry)
         if self.openings is not None:
             self.openings.check(position, event_id, _find_sealed(data, "", {}) if b'"commitment":' in leaf else {})
+
+    def _collect(self, position: int, entry: dict[str, Any]) -> None:
+        """What is judged once all ledgers were read."""
+        kind, data = entry["type"], entry["data"]
+        self.cited += [(position, each["tenant"], each["position"], each["digest"]) for each in entry.get("facts", ())]
+        self.kinds.add(f"{kind}.v{entry['schema']}")
+        if "grant" in entry:
+            self.grants.setdefault(entry["grant"], position)
+        if kind == "tenet.reporting.ReportPublished":
+            self.reports.append((position, data))
+        elif kind in FACT_SOURCES:
+            self.digests[position] = {each for each in data.values() if type(each) is str}
+        elif kind == REOPENED:
+            self.reopened.append(data)
 
     def _check_order(self, position: int, stream: str, version: int, event_id: str) -> None:
         """In a range each version follows the one before it, the first one too where the range begins at 0."""
@@ -527,13 +558,20 @@ class Ledger:
 
 
 def verify(
-    directory: Path, trusted: AbstractSet[str] = frozenset(), witnesses: Sequence[Key] = (), held: bytes | None = None
+    directory: Path,
+    trusted: AbstractSet[str] = frozenset(),
+    witnesses: Sequence[Key] = (),
+    held: bytes | None = None,
+    recorded: str = "",
 ) -> Result:
-    """Checks a bundle. `trusted` are fingerprints of logs' keys; `held` is a checkpoint from elsewhere."""
+    """Checks a bundle. `trusted` are fingerprints of logs' keys; `held` is a checkpoint from elsewhere; `recorded` is
+    the bundle's hash as the ledger has it."""
     result = Result()
     try:
         bag = Bag(directory, result)
         bag.check()
+        if recorded and hashlib.sha256(bag.read("tagmanifest-sha256.txt")).hexdigest() != recorded:
+            result.problem("tagmanifest-sha256.txt", "this is not the bundle whose hash you have")
         _check_contents(bag, result, trusted, witnesses, held)
     except Bad as error:
         result.problem("bundle", str(error), error.position)
@@ -547,19 +585,12 @@ def _check_contents(
 ) -> None:
     facts = canonical_json(bag.read("data/bundle.json"))
     tenant, case, begin, end = facts["tenant"], facts["case"], facts["from_position"], facts["to_position"]
-    if facts["format"] != FORMAT:
+    if facts["format"] != FORMAT or facts.keys() != BUNDLE_KEYS or facts["audience"] not in AUDIENCES:
         raise Bad(f"this is not a bundle of the format {FORMAT}")
+    if not (type(begin) is type(end) is int and 0 <= begin < end and (case is None or type(case) is str)):
+        raise Bad("bundle.json states no range of positions")
     openings = Openings(bag, result)
-    ledgers: dict[str, Ledger] = {}
-    for name in sorted({name.split("/")[2] for name in bag.names(r"data/ledgers/[a-z0-9-]+/.*")} | {tenant}):
-        main = name == tenant
-        ledgers[name] = Ledger(bag, result, name, openings if main else None, whole=main and case is None)
-        if main and held is not None:
-            ledgers[name].held = (parse_checkpoint(parse_note(held)[0])[1], None)
-        try:
-            ledgers[name].check(trusted, witnesses)
-        except Bad as error:
-            result.problem(f"ledger {name}", str(error), error.position)
+    ledgers = _check_ledgers(bag, result, facts, openings, trusted, witnesses, held)
     ledger = ledgers[tenant]
     openings.check(2**63, "", {})
     if case is None and ledger.runs != [(begin, end)]:
@@ -571,7 +602,11 @@ def _check_contents(
         ledger.problem(f"there is no entry of {case}")
     if held is not None:
         ledger.compare(held)
-    _check_cited(bag, ledger, ledgers)
+    _check_cited(ledger, ledgers)
+    _check_reports(bag, ledger)
+    for each in ledgers.values():
+        _check_origin(each, ledgers.get("provider"))
+    _check_schemas(bag, ledgers)
     kinds = ", ".join(f"{count} {'opened' if name == 'value' else name}" for name, count in openings.counts.items())
     cases = sum(1 for stream in ledger.streams if stream.startswith("case-"))
     result.summary += [
@@ -583,19 +618,81 @@ def _check_contents(
         result.summary.append(f"ledger {each.tenant}: {each.entries} of {each.size} entries, the last at {last_time}")
 
 
-def _check_cited(bag: Bag, ledger: Ledger, ledgers: dict[str, Ledger]) -> None:
-    """Every fact that an entry cites is in the bundle, in a ledger of its own proof; reports are those published."""
-    for position, tenant, cited in ledger.cited:
+def _check_ledgers(
+    bag: Bag,
+    result: Result,
+    facts: dict[str, Any],
+    openings: Openings,
+    trusted: AbstractSet[str],
+    witnesses: Sequence[Key],
+    held: bytes | None,
+) -> dict[str, Ledger]:
+    tenant, ledgers = facts["tenant"], dict[str, Ledger]()
+    for name in sorted({name.split("/")[2] for name in bag.names(r"data/ledgers/[a-z0-9-]+/.*")} | {tenant}):
+        main = name == tenant
+        ledgers[name] = Ledger(bag, result, name, openings if main else None, whole=main and facts["case"] is None)
+        if main and held is not None:
+            ledgers[name].held = (parse_checkpoint(parse_note(held)[0])[1], None)
+        try:
+            ledgers[name].check(trusted, witnesses)
+        except Bad as error:
+            result.problem(f"ledger {name}", str(error), error.position)
+    return ledgers
+
+
+def _check_schemas(bag: Bag, ledgers: dict[str, Ledger]) -> None:
+    kinds_here = {kind for each in ledgers.values() for kind in each.kinds}
+    for name in bag.names(r"data/schemas/.*"):
+        if (
+            name[len("data/schemas/") : -len(".json")] not in kinds_here
+            or type(canonical_json(bag.read(name))) is not dict
+        ):
+            bag.result.problem(name, "this is no schema of an event that is here")
+
+
+def _check_cited(ledger: Ledger, ledgers: dict[str, Ledger]) -> None:
+    """Every fact and grant that an entry rests on is in the bundle, in a ledger of its own proof."""
+    for position, tenant, cited, digest in ledger.cited:
         other = ledgers.get(tenant)
         found = other is not None and any(first <= cited < end for first, end in other.runs)
-        if not found and not (other is ledger and ledger.whole):
+        if other is None or (not found and not (other is ledger and ledger.whole)):
             ledger.problem(f"the fact at {cited} of ledger {tenant}, which this entry cites, is not here", position)
+        elif found and digest not in other.digests.get(cited, ()):
+            ledger.problem(f"the fact at {cited} of ledger {tenant} is not the one that this entry cites", position)
+    provider = ledgers.get("provider")
+    for grant, position in ledger.grants.items():
+        if provider is not ledger and (provider is None or grant not in provider.streams):
+            ledger.problem(f"the grant {grant}, under which this was done, is not here", position)
+
+
+def _check_reports(bag: Bag, ledger: Ledger) -> None:
+    """Reports are those that were published, and there is no other."""
+    names = set(bag.names(r"data/reports/.*"))
     for position, report in ledger.reports:
         name = f"data/reports/{report['report_id']}.json"
-        if name in bag.sizes and hashlib.sha256(bag.read(name)).hexdigest() != report["model_sha256"]:
+        if name in names and hashlib.sha256(bag.read(name)).hexdigest() != report["model_sha256"]:
             ledger.problem(f"{name} is not the report that was published", position)
         if report["as_of_position"] >= ledger.size:
             ledger.problem("this report speaks of entries beyond the checkpoint", position)
+        names.discard(name)
+    for name in sorted(names):
+        ledger.result.problem(name, "no entry publishes this report")
+
+
+def _check_origin(ledger: Ledger, provider: Ledger | None) -> None:
+    """A second origin, of a ledger that was closed and reopened, is on record in the provider's ledger."""
+    number = re.fullmatch(r".+/[a-z][a-z0-9-]+/([1-9][0-9]*)", ledger.origin)
+    if number is None or ledger.origin.rpartition("/")[0].rpartition("/")[2] != ledger.tenant:
+        return
+    events = [each for each in (provider.reopened if provider else ()) if each.get("origin") == ledger.origin]
+    if not events or all(each.get("fingerprint") != ledger.first_fingerprint for each in events):
+        ledger.problem(f"nothing here says that the log was begun anew as {ledger.origin}")
+        return
+    ledger.result.notes.append(
+        f"THE LEDGER {ledger.tenant} WAS REOPENED under the origin {ledger.origin}, with {events[0]['entries']}\n"
+        f"  entries, after it had contradicted the head of {events[0]['signed_size']} entries that was signed before;\n"
+        f"  two administrators reopened it. Compare with checkpoints of {events[0]['earlier_origin']} that you hold."
+    )
 
 
 def _when(microseconds: int) -> str:
@@ -616,6 +713,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--witness", action="append", default=[], help="verifier key of a witness that must have cosigned"
     )
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint of the same ledger that you hold from elsewhere")
+    parser.add_argument(
+        "--bundle", default="", help="SHA-256 of tagmanifest-sha256.txt, as the ledger has it on record"
+    )
     given = parser.parse_args(arguments)
     try:
         fingerprints = {key if re.fullmatch(r"[0-9a-f]{64}", key) else Key.parse(key).fingerprint for key in given.key}
@@ -625,7 +725,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     if not given.directory.is_dir():
         parser.error(f"{given.directory} is not a directory; an archive is not opened here, unpack it yourself first")
-    result = verify(given.directory, fingerprints, witnesses, held)
+    result = verify(given.directory, fingerprints, witnesses, held, given.bundle)
     print(*result.summary, *(f"NOTE: {note}" for note in result.notes), sep="\n")
     for where, position, what in result.problems:
         print(f"FAILED: {where}{'' if position is None else f', position {position}'}: {what}")

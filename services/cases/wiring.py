@@ -82,6 +82,7 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         foundation.database,
         ledger.tenants,
     )
+    opening = OpenCaseWhenDetectionValidated(application, reader)
     tripwires = DecidePlanWhenTripwireHit(application, reader)
     overdue = DispatchMessageWhenNoticeOverdue(application, reader)
     outbox = Outbox(
@@ -97,7 +98,7 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         ledger.tenants,
         clock=clock,
         views=VIEWS,
-        policies=[*policies_of(application, outbox, post), cancelling, overdue, tripwires],
+        policies=[*policies_of(application, outbox, post), opening, cancelling, overdue, tripwires],
         timers=Timers(application).handlers(),
     )
     read = CasesReadServicer(read_side.reader, application, foundation.opener, clock)
@@ -118,7 +119,6 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
 def policies_of(application: CasesApplication, outbox: TakesIntents, post: TakesIntents) -> list[Policy]:
     automation = Automation(application.acting)
     return [
-        OpenCaseWhenDetectionValidated(application),
         OpenCaseWhenFindingValidated(application),
         OpenCaseWhenCustomerReportValidated(application),
         DecidePlanWhenCaseOpened(application),
@@ -151,4 +151,4 @@ async def running(foundation: Foundation, connectors: Connectors) -> AsyncIterat
 async def start(settings: Settings) -> None:
     connectors = Connectors.of(connectors_of(settings, CasesSettings.from_env()))
     async with Foundation.open(SERVICE, settings) as foundation, running(foundation, connectors) as wired:
-        await serve_until_stopped(foundation, wired.hosted)
+        await serve_until_stopped(foundation, wired.hosted, wired.read_side)

@@ -4,9 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
+import structlog
+
 from contracts.errors import TenetError
 from infra.hosting import run_service
+from infra.runtime.settings import Settings
 from services.detections.application import rule_files, rule_matching, rule_regression
+from services.detections.application.rule_cache import RuleCache
 from services.detections.domain.sigma.packs import CompiledPack
 from services.detections.wiring import SERVICE, start
 
@@ -26,19 +30,26 @@ def main(arguments: list[str]) -> int:
     test.add_argument("folder", type=Path)
     test.add_argument("--rules", type=Path, required=True)
     chosen = parser.parse_args(arguments)
+    # What this prints is for programs and pipes; the log of what happens beside it is not.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    cache = RuleCache(Settings.from_env().rule_cache_dir)
     try:
-        return _match(chosen.rules, chosen.events) if chosen.command == "match" else _test(chosen.folder, chosen.rules)
+        if chosen.command == "match":
+            return _match(chosen.rules, chosen.events, cache)
+        return _test(chosen.folder, chosen.rules, cache)
     except (TenetError, OSError) as error:
         print(error, file=sys.stderr)
         return USAGE
+    finally:
+        cache.close()
 
 
-def _match(rules: Path, events: Path) -> int:
+def _match(rules: Path, events: Path, cache: RuleCache) -> int:
     """Prints a line for each match; on the standard error which rules do not run, and which lines are no records."""
-    pack = rule_files.compiled(rules)
+    pack = rule_files.compiled(rules, cache)
     _name_failed(pack)
     unreadable: list[tuple[int, str]] = []
-    for number, rule_id in rule_matching.matches(pack.rules, events, unreadable):
+    for number, rule_id in rule_matching.matches(pack.rules, events, unreadable, cache):
         sys.stdout.write(f"{number} {rule_id}\n")
     for number, reason in unreadable[:MAX_NAMED]:
         print(f"line {number}: {reason}", file=sys.stderr)
@@ -47,9 +58,9 @@ def _match(rules: Path, events: Path) -> int:
     return OK
 
 
-def _test(folder: Path, rules: Path) -> int:
+def _test(folder: Path, rules: Path, cache: RuleCache) -> int:
     """Prints a line for each pair, and says whether all of them hold."""
-    pack = rule_files.compiled(rules)
+    pack = rule_files.compiled(rules, cache)
     _name_failed(pack)
     with rule_regression.unpacked(folder) as room:
         found = list(rule_regression.outcomes(room, {rule.rule_id: rule for rule in pack.rules}))

@@ -60,14 +60,16 @@ MAX_FAILED_REASON_CHARACTERS = 200
 
 MAX_CLAUSES_PER_RULE = 16
 """Alternatives that a rule is written out as; what would take more is looked at again in full when it may match."""
-MATCH_MEMORY_VALUES = 10_000
-"""Field values whose matches are remembered per plan and field."""
+MATCH_MEMORY_BYTES = 160 * 1024 * 1024
+"""What the engine may remember of field values and their matches, about."""
+MATCH_MEMORY_CHARACTERS = 1_024
+"""Longer values are remembered by their digest."""
 MAX_PLANS = 4_096
-MAX_RECORD_SHAPES = 4_096
-"""Sets of field names that a plan remembers what to look at for."""
 MAX_EXCEPTIONS_REMEMBERED = 4_096
-MATCH_MEMORY_CHARACTERS = 256
-"""Longer values are remembered by their digest, so that the memory's size is bounded by the number of values."""
+MAX_CHANGED_RULES = 256
+"""Rules that may differ from those that the engine's plans were made of, before the plans are made anew."""
+MAX_RULE_CACHE_BYTES = 256 * 1024 * 1024
+"""Compiled rules and pattern databases kept on disk."""
 MAX_REGULAR_EXPRESSION_INPUT = 32_768
 """Characters of a value that a regular expression of a rule looks at."""
 
@@ -125,3 +127,18 @@ HUNT_MEMORY = "1GB"
 HUNT_SECONDS = 120
 MAX_HUNTS_AT_ONCE = 2
 MAX_QUESTION_CHARACTERS = 20_000
+MAX_CORRELATED_BATCHES = 500
+"""Batches with hits after which all hits that the windows hold are put by together, so that a restart reads few."""
+MAX_TENANTS_CORRELATED = 500
+"""Tenants whose windows one process holds; those of the others are built again when their next hit comes."""
+MAX_EVIDENCE_PER_CORRELATION = 10
+
+MAX_STANDING_SUPPRESSIONS = 1_000
+"""Per tenant."""
+MAX_SUPPRESSION_CONDITIONS = 10
+MAX_SUPPRESSION_LIFE = timedelta(days=90)
+
+MAX_STANDING_EXPECTATIONS = 5_000
+"""Per tenant."""
+MAX_EXPECTATION_LIFE = timedelta(days=180)
+"""How long a verdict speaks for what comes after it."""

@@ -9,8 +9,14 @@ import structlog
 from aiohttp import web
 from tenet.detections.v1 import (
     detections_admin_pb2,
+    detections_bulk_write_pb2,
+    detections_clocks_read_pb2,
+    detections_expected_read_pb2,
+    detections_expected_write_pb2,
     detections_hunts_pb2,
     detections_read_pb2,
+    detections_suppressions_read_pb2,
+    detections_suppressions_write_pb2,
     detections_write_pb2,
     telemetry_ingest_pb2,
 )
@@ -26,22 +32,32 @@ from services.detections.application.archive.index import ArchiveIndex
 from services.detections.application.archive.keeping import Keeping
 from services.detections.application.archive.parquet import Scratch
 from services.detections.application.batch_readings import BatchReadings
+from services.detections.application.correlating import Correlating
 from services.detections.application.deployed_rules import DeployedRules
+from services.detections.application.expecting import Expecting
 from services.detections.application.hunts.hunting import Hunting
 from services.detections.application.hunts.selection import Selecting
 from services.detections.application.ingest import Ingest, IngestParts
 from services.detections.application.quotas import Quotas
 from services.detections.application.record_window import RecordWindow
+from services.detections.application.rule_cache import RuleCache
 from services.detections.application.rule_packs import RulePacks
+from services.detections.application.suppressing import Suppressing
 from services.detections.application.triage import Triage
 from services.detections.policies.archive_telemetry_when_received import ArchiveTelemetryWhenReceived
 from services.detections.projections import ASSET_INDEX, VIEWS
 from services.detections.projections.asset_index import IndexedAssets
 from services.detections.servicer import (
     DetectionsAdminServicer,
+    DetectionsBulkWriteServicer,
+    DetectionsClocksReadServicer,
     DetectionsHuntServicer,
     DetectionsReadServicer,
     DetectionsWriteServicer,
+    ExpectedBehaviourReadServicer,
+    ExpectedBehaviourWriteServicer,
+    SuppressionsReadServicer,
+    SuppressionsWriteServicer,
     TelemetryIngestServicer,
 )
 from services.detections.servicer.http import HttpIntake
@@ -80,8 +96,12 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
         views=VIEWS,
         policies=[ArchiveTelemetryWhenReceived(archiving)],
     )
-    rules = DeployedRules(ledger.feed, foundation.objects)
+    rule_cache = RuleCache(foundation.settings.rule_cache_dir)
+    rules = DeployedRules(ledger.feed, foundation.objects, rule_cache)
     await rules.catch_up()
+    suppressing = Suppressing(ledger.handler, ledger.openings)
+    assets = IndexedAssets(ASSET_INDEX, side.reader, ledger.feed)
+    expecting = Expecting(ledger.handler, assets.privileged)
     ingest = Ingest(
         IngestParts(
             ledger.handler,
@@ -89,10 +109,12 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
             foundation.objects,
             foundation.keys,
             RecordWindow(foundation.database, foundation.objects),
-            IndexedAssets(ASSET_INDEX, side.reader, ledger.feed),
+            assets,
             rules,
             Quotas(time.monotonic, foundation.settings.intake_quotas),
             BatchReadings(foundation.objects),
+            Correlating(foundation.objects),
+            suppressing,
         )
     )
     hunting = Hunting(ledger.handler, Selecting(archive, index, scratch), foundation.access_log)
@@ -102,6 +124,24 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
         Hosted.of(detections_read_pb2, "DetectionsReadService", DetectionsReadServicer(side.reader, foundation.opener)),
         Hosted.of(detections_write_pb2, "DetectionsWriteService", DetectionsWriteServicer(triage)),
         Hosted.of(detections_admin_pb2, "DetectionsAdminService", DetectionsAdminServicer(rule_packs)),
+        Hosted.of(detections_clocks_read_pb2, "DetectionsClocksReadService", DetectionsClocksReadServicer(side.reader)),
+        Hosted.of(detections_bulk_write_pb2, "DetectionsBulkWriteService", DetectionsBulkWriteServicer(triage)),
+        Hosted.of(
+            detections_suppressions_read_pb2,
+            "SuppressionsReadService",
+            SuppressionsReadServicer(side.reader, foundation.opener, foundation.clock),
+        ),
+        Hosted.of(
+            detections_suppressions_write_pb2, "SuppressionsWriteService", SuppressionsWriteServicer(suppressing)
+        ),
+        Hosted.of(
+            detections_expected_read_pb2,
+            "ExpectedBehaviourReadService",
+            ExpectedBehaviourReadServicer(side.reader, foundation.clock),
+        ),
+        Hosted.of(
+            detections_expected_write_pb2, "ExpectedBehaviourWriteService", ExpectedBehaviourWriteServicer(expecting)
+        ),
         Hosted.of(detections_hunts_pb2, "DetectionsHuntService", DetectionsHuntServicer(hunting)),
         Hosted.of(telemetry_ingest_pb2, "TelemetryIngestService", TelemetryIngestServicer(ingest, foundation.clock)),
     )
@@ -110,6 +150,8 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
         yield Detections(side, rules, ingest, triage, rule_packs, keeping, hosted)
     finally:
         ingest.close()
+        rules.close()
+        rule_cache.close()
 
 
 @asynccontextmanager
@@ -138,4 +180,4 @@ async def start(settings: Settings) -> None:
         in_background("archive", detections.keeping.run()),
         serving_intake(foundation, detections.ingest),
     ):
-        await serve_until_stopped(foundation, detections.hosted)
+        await serve_until_stopped(foundation, detections.hosted, detections.side)

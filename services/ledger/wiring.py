@@ -68,9 +68,9 @@ async def start(settings: Settings) -> None:
     async with (
         Foundation.open(SERVICE, settings) as foundation,
         transparency(foundation),
-        policies(foundation).running(),
+        policies(foundation).running() as side,
     ):
-        await serve_until_stopped(foundation, hosted(foundation))
+        await serve_until_stopped(foundation, hosted(foundation), side)
 
 
 @asynccontextmanager

@@ -58,4 +58,4 @@ async def running(foundation: Foundation) -> AsyncIterator[Wired]:
 
 async def start(settings: Settings) -> None:
     async with Foundation.open(SERVICE, settings) as foundation, running(foundation) as wired:
-        await serve_until_stopped(foundation, wired.hosted)
+        await serve_until_stopped(foundation, wired.hosted, wired.read_side)

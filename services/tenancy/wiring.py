@@ -66,7 +66,7 @@ async def start(settings: Settings) -> None:
             foundation.database, foundation.ledger.followed, ProviderOnly(), clock=foundation.clock, views=VIEWS
         )
         async with side.running():
-            await serve_until_stopped(foundation, hosted(foundation, side.reader, TenancyConfig()))
+            await serve_until_stopped(foundation, hosted(foundation, side.reader, TenancyConfig()), side)
 
 
 def hosted(foundation: Foundation, reader: Reader, config: TenancyConfig) -> list[Hosted]:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.fixtures.platform import Platform, Running, new_platform
+from tests.services.assets.conftest import world  # noqa: F401  # A fixture of these tests too.
+from tests.services.detections.conftest import own_pack, service, with_rules  # noqa: F401  # As above.
 
 
 @pytest.fixture(scope="session")

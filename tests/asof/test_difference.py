@@ -18,5 +18,24 @@ def test_the_difference_names_each_field_that_changed_and_leaves_out_where_the_v
     after.notices.add(notice_id="notice-1")
     assert list(changes(before, after)) == [
         ("/case/assignee_principal_id", "principal-a", "principal-b"),
-        ("/notices/0/notice_id", "", "notice-1"),
+        ("/notices/notice-1/notice_id", "", "notice-1"),
     ]
+
+
+def test_a_member_of_a_list_is_known_by_its_identifier_and_not_by_its_place() -> None:
+    before, after = cases_read_pb2.GetCaseResponse(), cases_read_pb2.GetCaseResponse()
+    for notice_id in ("notice-1", "notice-2"):
+        before.notices.add(notice_id=notice_id, channel="phone")
+    for notice_id in ("notice-0", "notice-2", "notice-1"):
+        after.notices.add(notice_id=notice_id, channel="portal" if notice_id == "notice-2" else "phone")
+    assert list(changes(before, after)) == [
+        ("/notices/notice-0/channel", "", "phone"),
+        ("/notices/notice-0/notice_id", "", "notice-0"),
+        ("/notices/notice-2/channel", "phone", "portal"),
+    ]
+
+
+def test_what_was_not_there_yet_differs_in_all_of_its_fields() -> None:
+    after = cases_read_pb2.GetCaseResponse()
+    after.case.case_id = "case-1"
+    assert list(changes(None, after)) == [("/case/case_id", "", "case-1")]

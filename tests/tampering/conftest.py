@@ -9,6 +9,7 @@ from tests.tampering.ledgers import Ledgers, made_ledgers
 
 
 @pytest.fixture
-async def ledgers(postgres_server: str, tmp_path: Path) -> AsyncIterator[Ledgers]:
-    async with made_ledgers(postgres_server, tmp_path) as made:
+async def ledgers(postgres_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Ledgers]:
+    """Of some 130 entries; of some 300, more than a tile each, where a test asks for it by an indirect parameter."""
+    async with made_ledgers(postgres_server, tmp_path, getattr(request, "param", 80)) as made:
         yield made

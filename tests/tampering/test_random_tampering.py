@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from tests.tampering.ledgers import Ledgers
 from tests.tampering.mutations import Tampering
 
@@ -9,6 +11,7 @@ ATTEMPTS = 300
 """The long form, `python -m tests.tampering.long`, makes 10,000."""
 
 
+@pytest.mark.parametrize("ledgers", [200], indirect=True)
 async def test_a_ledger_that_nobody_touched_is_without_findings(ledgers: Ledgers) -> None:
     checked = await ledgers.check()
     assert checked.findings.found == []
@@ -19,6 +22,7 @@ async def test_a_ledger_that_nobody_touched_is_without_findings(ledgers: Ledgers
     assert checked.erased > 5
 
 
+@pytest.mark.parametrize("ledgers", [200], indirect=True)
 async def test_whatever_is_changed_at_random_is_detected_and_the_first_place_of_it_named(ledgers: Ledgers) -> None:
     chance = random.Random(20261124)
     tampering, made = Tampering(ledgers, chance), 0

@@ -43,6 +43,7 @@ WRITES_IN_ANY_STATE = (
     "/tenet.ledger.v1.LedgerAdmin",
     "/tenet.ledger.v1.LedgerAudit",
     "/tenet.ledger.v1.LedgerErasureAdmin",
+    "/tenet.operations.",
 )
 """Administration, taking one's records along, and being forgotten: none of these ends with a suspension."""
 EXPORTS = ("/tenet.ledger.v1.LedgerAdmin", "/tenet.ledger.v1.LedgerAudit")

@@ -52,7 +52,9 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Document(Generic[D]):
-    """A document as it stood. `from_position` is the entry that gave it this shape, `position` what was applied."""
+    """A document as it stood. `from_position` is the entry that gave it this shape, `position` what it stands on: what
+    was applied, or the position that was asked for.
+    """
 
     tenant_id: TenantId
     key: str

@@ -126,13 +126,14 @@ class Reader:
                 raise InvalidArgument("A filter's value does not fit its column.") from error
             rows = await cursor.fetchall()
         shown = rows[: page.limit]
+        stands_on = {**standing.positions, **positions}
         return Page(
             items=[
-                Document(TenantId(row[0]), row[1], view.decode(row[3]), row[2], standing.positions[TenantId(row[0])])
+                Document(TenantId(row[0]), row[1], view.decode(row[3]), row[2], stands_on[TenantId(row[0])])
                 for row in shown
             ],
             next_token=keyset.token(shown[-1][4:]) if len(rows) > page.limit else "",
-            positions=standing.positions,
+            positions=stands_on,
             not_ready=standing.not_ready,
             view=view.NAME,
             version=view.VERSION,
@@ -219,7 +220,8 @@ async def _get(
     row = await cursor.fetchone()
     if row is None:
         return None
-    return Document(tenant_id, key, view.decode(row[0]), row[1], standing.positions[tenant_id])
+    shown_at = standing.positions[tenant_id] if at is None else at
+    return Document(tenant_id, key, view.decode(row[0]), row[1], shown_at)
 
 
 def _readable(view: DocumentView[Any], code_version: int) -> bool:

@@ -13,6 +13,7 @@ from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters, Parent
 from services.cases.application.conversing import Conversing
 from services.cases.application.delivery import Delivery
+from services.cases.application.joining import Joining
 from services.cases.application.messaging import Messaging
 from services.cases.application.permitting import Permitting
 from services.cases.application.planning import Planning
@@ -26,6 +27,7 @@ __all__ = ["CasesApplication"]
 class CasesApplication:
     charters: Charters
     case_work: CaseWork
+    joining: Joining
     planning: Planning
     acting: Acting
     carrying_out: CarryingOut
@@ -50,6 +52,7 @@ class CasesApplication:
         return cls(
             charters,
             CaseWork(handler, charters),
+            Joining(ledger.repository, charters, clock),
             Planning(handler, ledger.repository, charters),
             acting,
             CarryingOut(acting, Delivery(ledger.openings, connectors), clock),

@@ -333,3 +333,9 @@ class PlaybookUnsupported(InvalidArgument):
     """The playbook says something that a charter's line cannot say; the metadata names the step."""
 
     reason = "PLAYBOOK_UNSUPPORTED"
+
+
+class CharterCasesInvalid(InvalidArgument):
+    """The file of cases that a charter is to be tried on is not readable."""
+
+    reason = "CHARTER_CASES_INVALID"

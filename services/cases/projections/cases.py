@@ -83,7 +83,7 @@ class CaseRow(Value):
 
 class Cases(DocumentView[CaseRow]):
     NAME = "cases"
-    VERSION = 1
+    VERSION = 2
     TABLE = "cases"
     TOPICS = frozenset(
         {
@@ -106,6 +106,7 @@ class Cases(DocumentView[CaseRow]):
         "severity": "integer",
         "opened_at": "timestamptz",
         "assignee": "text",
+        "asset_ids": "text[]",
     }
     DOCUMENT = CaseRow
 
@@ -139,6 +140,7 @@ class Cases(DocumentView[CaseRow]):
             "severity": document.severity_id,
             "opened_at": document.opened.occurred_at,
             "assignee": document.assignee,
+            "asset_ids": list(document.asset_ids),
         }
 
     def timers(self, key: str, document: CaseRow) -> Sequence[Due]:

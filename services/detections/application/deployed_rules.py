@@ -13,7 +13,10 @@ from contracts.events.detections import RulePackDeployed
 from contracts.ids import PROVIDER
 from infra.event_store.feed import Feed
 from infra.object_store.port import ObjectStore
+from services.detections.application.rule_cache import RuleCache
 from services.detections.domain.analysis import RuleSet
+from services.detections.domain.correlation.deployed import Correlations
+from services.detections.domain.correlation.rules import CompiledCorrelation
 from services.detections.domain.sigma.compiler import CompiledRule
 from services.detections.domain.sigma.engine import Engine
 from services.detections.domain.sigma.packs import CompiledPack, compile_pack
@@ -45,13 +48,13 @@ class Rules:
 class DeployedRules:
     """Follows the provider's ledger. `current` is swapped whole, so a batch is judged by one set from end to end."""
 
-    def __init__(self, feed: Feed, objects: ObjectStore) -> None:
-        self._feed, self._objects = feed, objects
+    def __init__(self, feed: Feed, objects: ObjectStore, cache: RuleCache) -> None:
+        self._feed, self._objects, self._cache = feed, objects, cache
         self._deployed: dict[str, Deployed] = {}
         self._compiled: dict[str, CompiledPack] = {}
         self._position = -1
         self._turn = asyncio.Lock()
-        self.current = Rules()
+        self.current = Rules(RuleSet(Engine((), keeper=cache), {}))
 
     async def catch_up(self) -> None:
         """Applies everything that the provider's ledger holds now. Raises ObjectMissing, StoreUnavailable, …"""
@@ -63,6 +66,10 @@ class DeployedRules:
                 self._position = events[-1].position
             if changed or self._stale():
                 await self._load()
+
+    def close(self) -> None:
+        """Lets go of what `_load` has kept from being looked through."""
+        gc.unfreeze()
 
     async def follow(self) -> None:
         """Until cancelled. What fails is tried again; the rules that run stay at work meanwhile."""
@@ -90,7 +97,7 @@ class DeployedRules:
         for sha256 in wanted - set(self._compiled):
             archive = await self._objects.get(PROVIDER, sha256)
             known = {rule.sha256: rule for pack in self._compiled.values() for rule in pack.rules}
-            self._compiled[sha256] = await asyncio.to_thread(compile_pack, archive, known)
+            self._compiled[sha256] = await asyncio.to_thread(self._compile, archive, known)
         self._compiled = {sha256: pack for sha256, pack in self._compiled.items() if sha256 in wanted}
         self.current = _rules_of(self._deployed, self._compiled, self.current.rule_set.engine)
         # Thousands of rules live as long as the process: looking through them at every collection would cost more than
@@ -99,17 +106,29 @@ class DeployedRules:
         gc.freeze()
         log.info("rule_packs_loaded", packs=len(wanted), rules=len(self.current.rule_set.engine.rules))
 
+    def _compile(self, archive: bytes, known: Mapping[str, CompiledRule]) -> CompiledPack:
+        pack = compile_pack(archive, lambda sha256: known.get(sha256) or self._cache.rule(sha256))
+        self._cache.keep_rules(pack.rules)
+        return pack
+
 
 def _rules_of(deployed: Mapping[str, Deployed], compiled: Mapping[str, CompiledPack], engine: Engine) -> Rules:
     """All packs' rules; a rule id that two packs bring runs once, from the pack that was deployed last."""
     rules: dict[str, CompiledRule] = {}
     packs: dict[str, str] = {}
+    correlations: dict[str, CompiledCorrelation] = {}
     for pack in sorted(deployed.values(), key=lambda item: item.position):
         for rule in compiled[pack.sha256].rules:
             rules[rule.rule_id] = rule
             packs[rule.rule_id] = pack.sha256
+        for correlation in compiled[pack.sha256].correlations:
+            correlations[correlation.rule_id] = correlation
+            packs[correlation.rule_id] = pack.sha256
+    titles = {rule.rule_id: rule.title for rule in rules.values()}
+    titles |= {rule.rule_id: rule.title for rule in correlations.values()}
     facts = tuple(
         Fact("rule_pack", pack.sha256, PROVIDER, pack.position)
         for pack in sorted(deployed.values(), key=lambda item: item.position)
     )
-    return Rules(RuleSet(engine.replaced(rules.values()), packs), facts)
+    correlated = Correlations(tuple(correlations.values()), titles)
+    return Rules(RuleSet(engine.replaced(rules.values()), packs, correlated), facts)

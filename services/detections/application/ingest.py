@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from contracts.calls import Call
 from contracts.errors import Conflict, RequestIdReused, TenetError
-from contracts.events.detections import DetectionRaised, DetectionRepeated, TelemetryReceived
+from contracts.events.detections import DetectionRaised, DetectionRepeated, ExpectedActivitySeen, TelemetryReceived
 from contracts.ids import TenantId
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from infra.event_store.repository import Loaded, Repository
@@ -21,12 +21,14 @@ from infra.keys import KeyStore
 from infra.object_store.port import ObjectStore
 from infra.telemetry import span
 from infra.telemetry.metrics import LATENCY_BUCKETS
-from services.detections.application.aggregates import TELEMETRY
+from services.detections.application.aggregates import EXPECTATIONS, SUPPRESSIONS, TELEMETRY
 from services.detections.application.batch_readings import BatchReadings
+from services.detections.application.correlating import Correlating
 from services.detections.application.deployed_rules import DeployedRules, Rules
 from services.detections.application.quotas import Quotas
 from services.detections.application.raising import AssetLookup, Raising
 from services.detections.application.record_window import RecordWindow
+from services.detections.application.suppressing import Suppressing
 from services.detections.application.tenant_index import TenantIndex
 from services.detections.application.turns import FairTurns
 from services.detections.config import (
@@ -36,12 +38,13 @@ from services.detections.config import (
     MAX_BATCH_BYTES,
     MAX_RECORDS_PER_BATCH,
 )
-from services.detections.domain import telemetry
+from services.detections.domain import expected, suppression, telemetry
 from services.detections.domain.analysis import Analysis
 from services.detections.domain.commands import IngestBatch
 from services.detections.domain.errors import BatchIdReused, BatchTooLarge
 from services.detections.domain.formats.reading import Sample, samples_of
 from services.detections.domain.formats.records import Record
+from services.detections.domain.grouping import Group
 
 INGEST = "/tenet.detections.v1.TelemetryIngestService/IngestBatch"
 """The name under which a batch's request is remembered, whichever RPC brought it."""
@@ -103,6 +106,8 @@ class IngestParts:
     rules: DeployedRules
     quotas: Quotas
     readings: BatchReadings
+    correlating: Correlating
+    suppressing: Suppressing
     turns: FairTurns = field(default_factory=FairTurns)
     """One thread reads and judges records, so that tenants take turns and the event loop stays free."""
 
@@ -159,6 +164,7 @@ class _Judged:
 
     version: int
     oldest: int
+    suppressions: int
     rules: Rules
     analysis: Analysis
     received: TelemetryReceived
@@ -205,7 +211,10 @@ class _Taking:
         for attempt in range(CONFLICT_ROUNDS):
             try:
                 async with self._appending:
-                    return await self._parts.handler.handle(self._call, self._command, self._work)
+                    committed = await self._parts.handler.handle(self._call, self._command, self._work)
+                    if committed.recorded and not committed.replayed:
+                        self._parts.correlating.keep(self._call.tenant_id)
+                    return committed
             except Conflict:
                 # Which of two processes pauses longer is left to chance, or they would meet again.
                 await asyncio.sleep(CONFLICT_PAUSE_SECONDS * (attempt + 1) * (0.5 + secrets.randbelow(1000) / 1000))
@@ -216,15 +225,28 @@ class _Taking:
         self._sent_before = telemetry.sent_before(loaded.state, self._command.batch_id, self._command.sha256)
         if self._sent_before is not None:
             return
+        suppressions = await unit.load(SUPPRESSIONS, suppression.stream_of(self._call.tenant_id))
+        unit.require(suppressions)
         judged = self._judged
-        if judged is None or judged.version != loaded.version:
+        if judged is None or (judged.version, judged.suppressions) != (loaded.version, suppressions.version):
             judged = self._judged = await self._judge(loaded)
         for fact in judged.rules.facts:
             unit.cite(fact)
         unit.append(loaded, [judged.received])
         analysis = judged.analysis
+        correlated = await self._parts.correlating.take(unit, self._command, analysis)
+        asked, seen = await self._expected(unit, (*analysis.groups, *correlated))
+        hidden = analysis.hidden.event(self._command.batch_id, self._command.sensor_id)
+        unit.append(loaded, [*hidden, *seen])
         raising = Raising(self._call.tenant_id, self._command, analysis.index, self._parts.assets)
-        await raising.append(unit, tuple(analysis.groups))
+        await raising.append(unit, asked)
+
+    async def _expected(self, unit: Unit, groups: Sequence[Group]) -> tuple[list[Group], list[ExpectedActivitySeen]]:
+        """The groups that have to be asked about, and what is recorded of those that need not."""
+        memories = await unit.load(EXPECTATIONS, expected.stream_of(self._call.tenant_id))
+        unit.require(memories)
+        asked, hits = expected.part_expected(memories.state, groups, self._call.now)
+        return asked, expected.seen(self._command.batch_id, self._command.sensor_id, hits)
 
     async def _judge(self, loaded: Loaded[telemetry.Telemetry]) -> _Judged:
         """Reads and judges every record, knowing all that the sensor had sent at this version of its stream."""
@@ -232,7 +254,9 @@ class _Taking:
         await parts.window.catch_up(tenant_id, sensor_id, loaded.state, loaded.version)
         rules = parts.rules.current
         index = TenantIndex(await parts.keys.search_key(tenant_id))
-        analysis = Analysis(rules.rule_set, index, self._call.now)
+        suppressions = await parts.repository.load(tenant_id, SUPPRESSIONS, suppression.stream_of(tenant_id))
+        hiding = await parts.suppressing.hiding(self._call, suppressions)
+        analysis = Analysis(rules.rule_set, index, self._call.now, hiding)
         reading = await parts.readings.reading(
             tenant_id, self._batch.content, self._batch.format, self._batch.first_record, self._call.now
         )
@@ -255,6 +279,7 @@ class _Taking:
         return _Judged(
             loaded.version,
             loaded.state.oldest,
+            suppressions.version,
             rules,
             analysis,
             analysis.received(self._command, put_aside, aside),

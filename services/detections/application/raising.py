@@ -112,21 +112,23 @@ class Raising:
             last_seen_at=group.last,
             count=group.count,
             headline=Sealed.of(title, subject=subject),
-            observables=tuple(Sealed.of(text, subject=subject) for text in group.samples[0][1].observables),
+            observables=tuple(Sealed.of(text, subject=subject) for text in group.samples[0].description.observables),
             evidence=evidence,
             label=Label.AMBER,
+            kind=group.fired.kind,
+            identity=group.identity,
         )
 
     def _evidence(self, detection_id: str, group: Group, subject: str) -> tuple[Evidence, ...]:
         return tuple(
             Evidence(
-                id=derive_id("evidence", detection_id, self.command.sha256, offset),
+                id=derive_id("evidence", detection_id, sample.batch or self.command.sha256, sample.offset),
                 label=Label.AMBER,
-                summary=Sealed.of(description.summary, subject=subject),
-                sha256=self.command.sha256,
-                offset=offset,
+                summary=Sealed.of(sample.description.summary, subject=subject),
+                sha256=sample.batch or self.command.sha256,
+                offset=sample.offset,
             )
-            for offset, description in group.samples
+            for sample in group.samples
         )
 
     def _subject(self, group: Group, assets: Sequence[KnownAsset]) -> str:

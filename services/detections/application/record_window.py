@@ -13,10 +13,21 @@ from contracts.ids import TenantId
 from infra.object_store.port import ObjectStore
 from infra.read_database.database import Connection, ReadDatabase
 from services.detections.application.batch_readings import BatchReadings
-from services.detections.domain.formats.reading import BatchReading
+from services.detections.domain.formats.reading import KEY_BYTES, BatchReading
 from services.detections.domain.telemetry import SentBatch, Telemetry
 
 KEYS_PER_STATEMENT = 10_000
+_SEEN = (
+    "SELECT key FROM seen_records WHERE tenant_id = %s AND sensor_id = %s AND key IN ("
+    "SELECT substring(%b::bytea FROM number * 16 + 1 FOR 16) FROM generate_series(0, %s::integer - 1) AS number)"
+)
+_REMEMBER = (
+    "INSERT INTO seen_records (tenant_id, sensor_id, version, key) SELECT %s, %s, %s,"
+    " substring(%b::bytea FROM number * 16 + 1 FOR 16) FROM generate_series(0, %s::integer - 1) AS number"
+    " ON CONFLICT DO NOTHING"
+)
+if KEY_BYTES != 16:
+    raise AssertionError("the statements above take keys of 16 bytes apart")
 
 
 class RecordWindow:
@@ -40,11 +51,8 @@ class RecordWindow:
         """Those of the keys that an earlier batch brought."""
         found: set[bytes] = set()
         async with self._database.writing([tenant_id]) as conn:
-            for chunk in _chunks(keys):
-                cursor = await conn.execute(
-                    "SELECT key FROM seen_records WHERE tenant_id = %s AND sensor_id = %s AND key = ANY (%s)",
-                    (tenant_id, sensor_id, chunk),
-                )
+            for packed, count in _packed(keys):
+                cursor = await conn.execute(_SEEN, (tenant_id, sensor_id, packed, count))
                 found.update(bytes(row[0]) for row in await cursor.fetchall())
         return found
 
@@ -53,12 +61,8 @@ class RecordWindow:
     ) -> None:
         """Adds the keys of the batch at this stream version and forgets those before `oldest`."""
         async with self._database.writing([tenant_id]) as conn:
-            for chunk in _chunks(list(keys)):
-                await conn.execute(
-                    "INSERT INTO seen_records (tenant_id, sensor_id, key, version)"
-                    " SELECT %s, %s, key, %s FROM unnest(%s::bytea[]) AS key ON CONFLICT DO NOTHING",
-                    (tenant_id, sensor_id, version, chunk),
-                )
+            for packed, count in _packed(list(keys)):
+                await conn.execute(_REMEMBER, (tenant_id, sensor_id, version, packed, count))
             await self._move(conn, tenant_id, sensor_id, version, oldest)
 
     async def _move(self, conn: Connection, tenant_id: TenantId, sensor_id: str, version: int, oldest: int) -> None:
@@ -90,6 +94,8 @@ def _read_keys(reading: BatchReading) -> set[bytes]:
     return {record.key for record in reading.records()}
 
 
-def _chunks(keys: Sequence[bytes]) -> Iterable[list[bytes]]:
+def _packed(keys: Sequence[bytes]) -> Iterable[tuple[bytes, int]]:
+    """Keys one behind the other, and how many: an array of them would cost the driver far more than the query."""
     for start in range(0, len(keys), KEYS_PER_STATEMENT):
-        yield list(keys[start : start + KEYS_PER_STATEMENT])
+        chunk = keys[start : start + KEYS_PER_STATEMENT]
+        yield b"".join(chunk), len(chunk)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.detections.application.rule_cache import RuleCache
 from services.detections.config import MAX_PACK_FILES, MAX_RULE_BYTES
 from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
 from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
@@ -16,10 +17,12 @@ class _RuleFile:
     text: bytes
 
 
-def compiled(path: Path) -> CompiledPack:
+def compiled(path: Path, cache: RuleCache) -> CompiledPack:
     """The rules at a path, and every one that does not compile, by name with the reason. Raises RulePackUnreadable."""
     if path.is_file() and path.suffix.lower() not in RULE_KINDS:
-        return compile_pack(path.read_bytes())
+        pack = compile_pack(path.read_bytes(), cache.rule)
+        cache.keep_rules(pack.rules)
+        return pack
     rules: dict[str, CompiledRule] = {}
     failed: list[tuple[str, str]] = []
     for file in _files(path):

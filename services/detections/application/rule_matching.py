@@ -13,36 +13,37 @@ from typing import IO, cast
 import zstandard
 
 from services.detections.config import MAX_RECORD_BYTES
-from services.detections.domain.formats.recognition import parsed_of
 from services.detections.domain.formats.records import Unreadable
 from services.detections.domain.sigma.compiler import CompiledRule
-from services.detections.domain.sigma.engine import Engine
-from services.detections.domain.sigma.logsources import route_of
+from services.detections.domain.sigma.databases import Keeper
+from services.detections.domain.sigma.engine import NOTHING, Engine
+from services.detections.domain.sigma.lines import read_line
 
 STANDARD_INPUT = "-"
 
 
-def matches(rules: Iterable[CompiledRule], path: Path, unreadable: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def matches(
+    rules: Iterable[CompiledRule], path: Path, unreadable: list[tuple[int, str]], keeper: Keeper
+) -> Iterator[tuple[int, str]]:
     """Number of the line, from 0, and the rule's identifier, for each match; line by line, in the order of the rules.
 
     A line may wrap several records; a rule that matches any of them is named once. `unreadable` is given the number and
     the reason of each line that is no record of a known format. Blank lines count as lines.
     """
-    engine = Engine(rules)
+    engine = Engine(rules, keeper=keeper)
     # The rules stay as long as the program: no collection of garbage has to look through them.
     gc.freeze()
     for number, line in enumerate(_lines(path)):
         if not line.strip():
             continue
         try:
-            records = parsed_of(line)
+            records = read_line(line)
         except Unreadable as error:
             unreadable.append((number, error.reason.value))
             continue
         named: set[str] = set()
-        for record in records:
-            route = route_of(record.source, record.fields, record.logsource)
-            for rule in engine.match(route, record.fields) if route is not None else ():
+        for route, fields, alone in records:
+            for rule in engine.match(route, fields, NOTHING, alone):
                 if rule.rule_id not in named:
                     named.add(rule.rule_id)
                     yield number, rule.rule_id

@@ -7,8 +7,8 @@ from contracts.events.subjects import Sight
 from contracts.ids import derive_id
 from infra.event_store.feed import Feed
 from infra.event_store.handler import CommandHandler, Committed, Unit
-from services.detections.application.aggregates import CUSTOMER_REPORT, DETECTION
-from services.detections.domain import customer_report, detection
+from services.detections.application.aggregates import CUSTOMER_REPORT, DETECTION, EXPECTATIONS
+from services.detections.domain import customer_report, detection, expected
 from services.detections.domain.commands import (
     ClaimDetection,
     FileCustomerReport,
@@ -54,6 +54,10 @@ class Triage:
         async def work(unit: Unit) -> None:
             loaded = await unit.load(DETECTION, command.detection_id)
             unit.append(loaded, detection.withdraw(loaded.state, call, command))
+            # What was expected because of this verdict is asked about again from the same append on.
+            memories = await unit.load(EXPECTATIONS, expected.stream_of(call.tenant_id))
+            ended = expected.end_with_validation(memories.state, command.detection_id, command.validation_position)
+            unit.append(memories, ended)
 
         return await self._handler.handle(call, command, work)
 

@@ -1,12 +1,16 @@
 """Judges a batch's records: which are new, which clocks are believable, which rules fire, what groups come of it."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from contracts.events.detections import PutAside, RuleRef, TelemetryReceived
+from contracts.events.detections import PutAside, RuleKind, RuleRef, TelemetryReceived
 from services.detections.config import MAX_TITLE_CHARACTERS
 from services.detections.domain.commands import IngestBatch
+from services.detections.domain.correlation.deployed import Correlations
+from services.detections.domain.correlation.hits import Hit, comparable
+from services.detections.domain.correlation.rules import CompiledCorrelation
+from services.detections.domain.description import place_of
 from services.detections.domain.formats.clocks import believable
 from services.detections.domain.formats.records import Alert, Record
 from services.detections.domain.grouping import BlindIndex, Fired, Grouping
@@ -14,6 +18,10 @@ from services.detections.domain.sigma.compiler import CompiledRule
 from services.detections.domain.sigma.engine import Engine
 from services.detections.domain.sigma.logsources import route_of
 from services.detections.domain.signatures import fired_by_alert
+from services.detections.domain.suppression import HiddenCounts, Hiding
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +30,9 @@ class RuleSet:
 
     engine: Engine
     packs: Mapping[str, str]
+    correlations: Correlations = field(default_factory=Correlations)
 
-    def fired(self, rule: CompiledRule) -> Fired:
+    def fired(self, rule: CompiledRule | CompiledCorrelation) -> Fired:
         reference = RuleRef(
             rule_id=rule.rule_id,
             title=rule.title[:MAX_TITLE_CHARACTERS],
@@ -31,7 +40,8 @@ class RuleSet:
             pack_sha256=self.packs[rule.rule_id],
             level=rule.level,
         )
-        return Fired(reference, rule.severity_id, rule.techniques)
+        kind = RuleKind.CORRELATION if isinstance(rule, CompiledCorrelation) else RuleKind.SIGMA
+        return Fired(reference, rule.severity_id, rule.techniques, kind)
 
 
 @dataclass(slots=True)
@@ -41,12 +51,16 @@ class Analysis:
     rules: RuleSet
     index: BlindIndex
     received_at: datetime
+    hiding: Hiding = field(default_factory=Hiding)
     keys: set[bytes] = field(default_factory=set)
     accepted: int = 0
     repeated: int = 0
     skewed: int = 0
     first: datetime | None = None
     last: datetime | None = None
+    hits: list[Hit] = field(default_factory=list)
+    """What correlations take of this batch, in the order of the records."""
+    hidden: HiddenCounts = field(default_factory=HiddenCounts)
     groups: Grouping = field(init=False)
     _alerts: dict[Alert, Fired] = field(default_factory=dict)
 
@@ -101,8 +115,36 @@ class Analysis:
             fired = self._alerts.get(record.alert)
             if fired is None:
                 fired = self._alerts[record.alert] = fired_by_alert(record.alert)
-            self.groups.add(record, fired, moment)
+            if not self._hidden(fired.rule.rule_id, record, moment):
+                self.groups.add(record, fired, moment)
         route = route_of(record.source, record.fields, record.logsource)
         if route is not None:
             for rule in self.rules.engine.match(route, record.fields):
-                self.groups.add(record, self.rules.fired(rule), moment)
+                self._matched(rule, record, moment)
+
+    def _matched(self, rule: CompiledRule, record: Record, moment: datetime) -> None:
+        if self._hidden(rule.rule_id, record, moment):
+            return
+        correlations = self.rules.correlations
+        wanted = correlations.wanted.get(rule.rule_id)
+        if wanted is not None:
+            self.hits.append(hit_of(rule.rule_id, record, moment, wanted))
+        if rule.rule_id not in correlations.silent:
+            self.groups.add(record, self.rules.fired(rule), moment)
+
+    def _hidden(self, rule_id: str, record: Record, moment: datetime) -> bool:
+        """Whether a suppression hides what fired; if so it is counted."""
+        if not self.hiding:
+            return False
+        place = place_of(record)
+        suppression_id = self.hiding.hides(rule_id, record.fields, place[:3], moment)
+        if suppression_id is None:
+            return False
+        self.hidden.add(suppression_id, rule_id, moment)
+        return True
+
+
+def hit_of(rule_id: str, record: Record, moment: datetime, wanted: Iterable[str]) -> Hit:
+    values = {name: text for name in wanted if (text := comparable(record.fields.get(name))) is not None}
+    at = (moment - _EPOCH) // _MICROSECOND
+    return Hit(rule_id, record.key, at, values, "", record.offset, place_of(record))

@@ -1,8 +1,10 @@
 """What callers want of the detections service. Private fields are sealed when recorded."""
 
+from datetime import datetime
+
 from contracts.commands import Command, Private
 from contracts.events.base import Instant, Value
-from contracts.events.detections import HuntKind
+from contracts.events.detections import ConditionOperator, HuntKind, IdentityPart
 from contracts.events.subjects import Sight, Verdict
 from contracts.labels import Label
 
@@ -99,3 +101,41 @@ class CompleteHunt(Command):
     missing_hours: int
     found: int
     truncated: bool
+
+
+class ConditionInput(Value):
+    field: str
+    operator: ConditionOperator
+    value: Private
+
+
+class AddSuppression(Command):
+    """`starts_at` left out is now."""
+
+    rule_id: str | None
+    conditions: tuple[ConditionInput, ...]
+    starts_at: datetime | None
+    expires_at: datetime
+    reason: Private
+
+
+class LiftSuppression(Command):
+    suppression_id: str
+    reason: Private
+
+
+class RememberExpectedBehaviour(Command):
+    """`parts` are what has to be the same; none means everything that identifies the detection's group."""
+
+    detection_id: str
+    validation_position: int
+    parts: tuple[IdentityPart, ...]
+    expires_at: datetime
+
+
+class ConfirmExpectedBehaviour(Command):
+    expected_behaviour_id: str
+
+
+class EndExpectedBehaviour(Command):
+    expected_behaviour_id: str

@@ -14,6 +14,8 @@ from contracts.events.detections import (
     DetectionRepeated,
     DetectionValidated,
     DetectionValidationWithdrawn,
+    GroupIdentity,
+    RuleRef,
 )
 from contracts.events.subjects import Evidence, Verdict
 from contracts.roles import Role
@@ -56,6 +58,9 @@ class Detection:
     """`judged` is true once a verdict was ever given: new activity then begins a detection of its own."""
 
     detection_id: str = ""
+    rule: RuleRef | None = None
+    identity: GroupIdentity | None = None
+    asset_ids: tuple[str, ...] = ()
     claimed_by: str | None = None
     standing: Standing | None = None
     judged: bool = False
@@ -73,7 +78,7 @@ def evolve(state: Detection, recorded: Recorded[DetectionEvent]) -> Detection:
     event = recorded.event
     match event:
         case DetectionRaised():
-            return Detection(event.detection_id)
+            return Detection(event.detection_id, event.rule, event.identity, event.asset_ids)
         case DetectionRepeated() | DetectionFoundByHunt():
             return state
         case DetectionClaimed():

@@ -151,3 +151,49 @@ class HuntsBusy(ResourceExhausted):
     """As many hunts as one service makes at once are under way; try again when one is over."""
 
     reason = "HUNTS_BUSY"
+
+
+class SuppressionUnknown(NotFound):
+    reason = "SUPPRESSION_UNKNOWN"
+
+
+class SuppressionTooBroad(InvalidArgument):
+    """It names neither a rule nor a condition, and so would hide everything."""
+
+    reason = "SUPPRESSION_TOO_BROAD"
+
+
+class SuppressionTooLong(InvalidArgument):
+    reason = "SUPPRESSION_TOO_LONG"
+
+
+class SuppressionsTooMany(ResourceExhausted):
+    reason = "SUPPRESSIONS_TOO_MANY"
+
+
+class ConditionUnreadable(InvalidArgument):
+    reason = "CONDITION_UNREADABLE"
+
+
+class ExpectedBehaviourUnknown(NotFound):
+    reason = "EXPECTED_BEHAVIOUR_UNKNOWN"
+
+
+class ExpectationScopeUnsuitable(InvalidArgument):
+    """What is to be the same is not named, or names nobody."""
+
+    reason = "EXPECTATION_SCOPE_UNSUITABLE"
+
+
+class ExpectationTooLong(InvalidArgument):
+    reason = "EXPECTATION_TOO_LONG"
+
+
+class ExpectationsTooMany(ResourceExhausted):
+    reason = "EXPECTATIONS_TOO_MANY"
+
+
+class SecondPersonNeeded(PermissionDenied):
+    """Who remembered it cannot confirm it."""
+
+    reason = "SECOND_PERSON_NEEDED"

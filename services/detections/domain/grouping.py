@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from contracts.events.detections import RuleRef
+from contracts.events.detections import GroupIdentity, RuleKind, RuleRef
 from services.detections.config import (
     GROUP_WINDOW,
     MAX_DESCRIPTION_BYTES_PER_BATCH,
@@ -31,6 +31,7 @@ class Fired:
     rule: RuleRef
     severity_id: int
     techniques: tuple[str, ...]
+    kind: RuleKind = RuleKind.SIGMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +66,28 @@ class BlindIndex(Protocol):
     def text(self, kind: str, text: str) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A record as evidence: its number in a batch, what is said of it, and the batch's hash if it is an earlier one."""
+
+    offset: int
+    description: Description
+    batch: str = ""
+
+
 @dataclass(slots=True)
 class Group:
-    """Equal activity within one batch. `samples` are the record numbers and descriptions of the first few."""
+    """Equal activity within one batch. `samples` are the first few records of it."""
 
     key: str
+    identity: GroupIdentity
     fired: Fired
     source: str
     place: Place
     first: datetime
     last: datetime
     count: int = 0
-    samples: list[tuple[int, Description]] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
 
     def add(self, record: Record, moment: datetime) -> int:
         """Returns how many bytes of description the record added."""
@@ -86,7 +97,7 @@ class Group:
         if len(self.samples) >= MAX_EVIDENCE_PER_GROUP:
             return 0
         description = describe(record)
-        self.samples.append((record.offset, description))
+        self.samples.append(Sample(record.offset, description))
         return description.size
 
 
@@ -96,7 +107,7 @@ class Grouping:
     def __init__(self, index: BlindIndex) -> None:
         self._index = index
         self._groups: dict[str, Group] = {}
-        self._keys: dict[tuple[object, ...], str] = {}
+        self._keys: dict[tuple[object, ...], tuple[str, GroupIdentity]] = {}
         self._described = 0
 
     def add(self, record: Record, fired: Fired, moment: datetime) -> None:
@@ -105,14 +116,15 @@ class Grouping:
         Raises BatchRaisesTooMuch.
         """
         place = Place(*place_of(record))
-        window = (moment - _EPOCH) // GROUP_WINDOW
+        window = window_of(moment)
         identity = (fired.rule.rule_id, place, window)
-        key = self._keys.get(identity)
-        if key is None:
-            key = self._keys[identity] = self._key(fired.rule.rule_id, place, window)
+        known = self._keys.get(identity)
+        if known is None:
+            known = self._keys[identity] = self._key(fired.rule.rule_id, place, window)
+        key, indexes = known
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = Group(key, fired, record.source.value, place, moment, moment)
+            group = self._groups[key] = Group(key, indexes, fired, record.source.value, place, moment, moment)
         self._described += group.add(record, moment)
         if len(self._groups) > MAX_DETECTIONS_PER_BATCH or self._described > MAX_DESCRIPTION_BYTES_PER_BATCH:
             raise BatchRaisesTooMuch(
@@ -126,10 +138,35 @@ class Grouping:
     def __len__(self) -> int:
         return len(self._groups)
 
-    def _key(self, rule_id: str, place: Place, window: int) -> str:
-        names = [self._index.name(text) if text else "" for text in (place.host, place.account)]
-        addresses = [
-            self._index.address(text) if text else ""
-            for text in (place.address, place.source_address, place.destination_address)
-        ]
-        return self._index.text("detection_group", "\x1f".join((rule_id, *names, *addresses, str(window))))
+    def _key(self, rule_id: str, place: Place, window: int) -> tuple[str, GroupIdentity]:
+        identity = identity_of(self._index, place)
+        return group_key(self._index, rule_id, identity, window), identity
+
+
+def identity_of(index: BlindIndex, place: Place) -> GroupIdentity:
+    return GroupIdentity(
+        host=index.name(place.host) if place.host else "",
+        address=index.address(place.address) if place.address else "",
+        account=index.name(place.account) if place.account else "",
+        source_address=index.address(place.source_address) if place.source_address else "",
+        destination_address=index.address(place.destination_address) if place.destination_address else "",
+    )
+
+
+def group_key(index: BlindIndex, rule_id: str, identity: GroupIdentity, window: int) -> str:
+    """A group's identity as one blind index."""
+    parts = [
+        rule_id,
+        identity.host,
+        identity.account,
+        identity.address,
+        identity.source_address,
+        identity.destination_address,
+        *([identity.values] if identity.values else []),
+        str(window),
+    ]
+    return index.text("detection_group", "\x1f".join(parts))
+
+
+def window_of(moment: datetime) -> int:
+    return (moment - _EPOCH) // GROUP_WINDOW

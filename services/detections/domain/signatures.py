@@ -2,7 +2,7 @@
 
 import hashlib
 
-from contracts.events.detections import RuleRef
+from contracts.events.detections import RuleKind, RuleRef
 from services.detections.config import MAX_RULE_ID_CHARACTERS, MAX_TECHNIQUES, MAX_TITLE_CHARACTERS
 from services.detections.domain.formats.records import Alert
 from services.detections.domain.grouping import Fired
@@ -20,7 +20,8 @@ def fired_by_alert(alert: Alert) -> Fired:
         pack_sha256="",
         level=_LEVEL_OF_SEVERITY[alert.severity_id],
     )
-    return Fired(reference, alert.severity_id, tuple(each[:20] for each in alert.techniques[:MAX_TECHNIQUES]))
+    techniques = tuple(each[:20] for each in alert.techniques[:MAX_TECHNIQUES])
+    return Fired(reference, alert.severity_id, techniques, RuleKind.SIGNATURE)
 
 
 def _bounded(rule_id: str, digest: str) -> str:

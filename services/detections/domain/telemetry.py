@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from contracts.events.base import Recorded
-from contracts.events.detections import TelemetryReceived
+from contracts.events.detections import ActivityHidden, ExpectedActivitySeen, TelemetryReceived
 from services.detections.config import DEDUPE_BATCHES, DEDUPE_RECORDS
 from services.detections.domain.errors import BatchIdReused
 
 CATEGORY = "telemetry"
+TelemetryEvent = TelemetryReceived | ActivityHidden | ExpectedActivitySeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def initial() -> Telemetry:
     return Telemetry()
 
 
-def evolve(state: Telemetry, recorded: Recorded[TelemetryReceived]) -> Telemetry:
+def evolve(state: Telemetry, recorded: Recorded[TelemetryEvent]) -> Telemetry:
     event = recorded.event
     match event:
         case TelemetryReceived():
@@ -62,6 +63,8 @@ def evolve(state: Telemetry, recorded: Recorded[TelemetryReceived]) -> Telemetry
                 event.accepted,
             )
             return Telemetry(_within_limits((*state.batches, sent)))
+        case ActivityHidden() | ExpectedActivitySeen():
+            return state
         case _:
             assert_never(event)
 

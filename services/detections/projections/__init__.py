@@ -3,7 +3,10 @@
 from services.detections.projections.asset_index import AssetIndex
 from services.detections.projections.customer_reports import CustomerReports
 from services.detections.projections.detections import Detections
+from services.detections.projections.expected_behaviours import ExpectedBehaviours
 from services.detections.projections.rule_packs import RulePacks
+from services.detections.projections.source_clocks import SourceClocks
+from services.detections.projections.suppressions import Suppressions
 from services.detections.projections.triage_queue import TriageQueue
 
 ASSET_INDEX = AssetIndex()
@@ -11,4 +14,16 @@ DETECTIONS = Detections()
 TRIAGE_QUEUE = TriageQueue()
 CUSTOMER_REPORTS = CustomerReports()
 RULE_PACKS = RulePacks()
-VIEWS = (ASSET_INDEX, DETECTIONS, TRIAGE_QUEUE, CUSTOMER_REPORTS, RULE_PACKS)
+SOURCE_CLOCKS = SourceClocks()
+SUPPRESSIONS = Suppressions()
+EXPECTED_BEHAVIOURS = ExpectedBehaviours()
+VIEWS = (
+    ASSET_INDEX,
+    DETECTIONS,
+    TRIAGE_QUEUE,
+    CUSTOMER_REPORTS,
+    RULE_PACKS,
+    SOURCE_CLOCKS,
+    SUPPRESSIONS,
+    EXPECTED_BEHAVIOURS,
+)

@@ -11,7 +11,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from contracts.errors import NotYetApplied
-from contracts.events.assets import AssetReclassified, AssetRegistered, AssetRetired
+from contracts.events.assets import AssetClass, AssetReclassified, AssetRegistered, AssetRetired
 from contracts.events.base import Event, Recorded
 from contracts.ids import TenantId
 from infra.event_store.feed import Feed
@@ -30,18 +30,19 @@ MAX_ASSETS_PER_INDEX = 100
 
 
 class AssetIndexEntry(BaseModel):
-    """For an index: the assets under it. For an asset: its value, and whether it is still in use."""
+    """For an index: the assets under it. For an asset: its value and class, and whether it is still in use."""
 
     model_config = ConfigDict(frozen=True)
 
     asset_ids: tuple[str, ...] = ()
     value: int = 0
+    asset_class: str = ""
     retired: bool = False
 
 
 class AssetIndex(DocumentView[AssetIndexEntry]):
     NAME = "asset_index"
-    VERSION = 1
+    VERSION = 2
     TABLE = "asset_index"
     TOPICS: ClassVar[frozenset[type[Event]]] = frozenset({AssetRegistered, AssetReclassified, AssetRetired})
     DOCUMENT = AssetIndexEntry
@@ -61,8 +62,9 @@ class AssetIndex(DocumentView[AssetIndexEntry]):
                 return document
             return AssetIndexEntry(asset_ids=(*ids, event.asset_id))
         if isinstance(event, AssetRetired):
-            return AssetIndexEntry(value=document.value if document else 0, retired=True)
-        return AssetIndexEntry(value=event.value)
+            known = document or AssetIndexEntry()
+            return known.model_copy(update={"retired": True})
+        return AssetIndexEntry(value=event.value, asset_class=event.asset_class.value)
 
 
 class IndexedAssets:
@@ -89,6 +91,15 @@ class IndexedAssets:
             ]
             for key, entry in listed.items()
         }
+
+    async def privileged(self, tenant_id: TenantId, asset_ids: Sequence[str]) -> bool:
+        """Whether one of the assets is a privileged account, also if it was retired. Raises NotYetApplied."""
+        if not asset_ids:
+            return False
+        deadline = asyncio.get_running_loop().time() + MAX_WAIT_SECONDS
+        await self._reader.waited(tenant_id, await self._feed.head(tenant_id) - 1, deadline, self._view)
+        entries = await self._entries(tenant_id, [_ASSET + asset_id for asset_id in asset_ids])
+        return any(entry.asset_class == AssetClass.PRIVILEGED_IDENTITY for entry in entries.values())
 
     async def _reach_head(self, tenant_id: TenantId) -> None:
         position = await self._feed.head(tenant_id) - 1

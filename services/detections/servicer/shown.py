@@ -6,7 +6,7 @@ from tenet.common.v1 import common_pb2 as common
 from tenet.detections.v1 import detections_pb2 as pb
 
 from contracts.events.base import Sealed
-from contracts.events.detections import FailedRule
+from contracts.events.detections import FailedRule, RuleRef
 from contracts.events.subjects import Evidence, Sight
 from contracts.labels import Label
 from infra.disclosure.labelled import UNLABELLED
@@ -39,18 +39,22 @@ def customer_report_words(document: CustomerReportDocument) -> Words:
     yield from _validation_words(document.validation)
 
 
+def rule_message(rule: RuleRef) -> pb.RuleRef:
+    return pb.RuleRef(
+        rule_id=rule.rule_id,
+        title=rule.title,
+        sha256=rule.sha256,
+        pack_sha256=rule.pack_sha256,
+        level=rule.level,
+    )
+
+
 def detection_message(item: Document[DetectionDocument], opened: Opened) -> pb.Detection:
     document = item.document
     return pb.Detection(
         tenant_id=item.tenant_id,
         detection_id=document.detection_id,
-        rule=pb.RuleRef(
-            rule_id=document.rule.rule_id,
-            title=document.rule.title,
-            sha256=document.rule.sha256,
-            pack_sha256=document.rule.pack_sha256,
-            level=document.rule.level,
-        ),
+        rule=rule_message(document.rule),
         source=document.source,
         severity_id=document.severity_id,
         techniques=document.techniques,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from contracts.ids import TenantId
 from infra.event_store.feed import Feed
@@ -63,6 +64,11 @@ class Reading:
         head = await self.feed.head(tenant_id)
         last = await self.feed.read_entries(tenant_id, head - 1, 1) if head else []
         return Head(head, last[0] if last else None)
+
+    async def position_at(self, tenant_id: TenantId, moment: datetime) -> int | None:
+        """Of the last entry recorded at or before a moment. Raises TimeInFuture, TenantUnknown, StoreUnavailable."""
+        found = await self.feed.position_at(tenant_id, moment)
+        return found if found >= 0 else None
 
     async def read(
         self, tenant_id: TenantId, from_position: int, to_position: int | None, wanted: Wanted

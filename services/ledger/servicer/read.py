@@ -1,6 +1,7 @@
 """Handing out entries and opened fields."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC
 
 from tenet.ledger.v1 import ledger_pb2
 from tenet.ledger.v1 import ledger_read_pb2 as pb
@@ -75,6 +76,10 @@ class LedgerReadServicer(ProofsServicer):
             last_leaf_hash=head.last.leaf_hash,
             last_recorded_at_us=head.last.recorded_at_us,
         )
+
+    async def GetPositionAt(self, request: pb.GetPositionAtRequest, context: Context) -> pb.GetPositionAtResponse:
+        moment = request.recorded_time.ToDatetime(UTC)
+        return pb.GetPositionAtResponse(position_then=await self._reading.position_at(context.call.tenant_id, moment))
 
     async def OpenFields(self, request: pb.OpenFieldsRequest, context: Context) -> pb.OpenFieldsResponse:
         wanted = [FieldRef(field.position, field.path) for field in request.fields]

@@ -123,6 +123,42 @@ async def test_a_service_appends_only_to_streams_of_its_own_categories(connect: 
         await _append_as(connection, placement.role, "case-1")
 
 
+APPEND_ONE = (
+    "SELECT tenet_meta.append_one_v1(%s, %s, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, %s, 1, 't',"
+    " 'e', '{}'::bytea, NULL, NULL)"
+)
+
+
+async def _appended_one(connection: AsyncConnection[Any], role: str, stream: str, *, again: bool = False) -> bool:
+    cursor = await connection.execute(APPEND_ONE, (role, again, stream))
+    row = await cursor.fetchone()
+    return row is not None and row[0] is not None
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_the_short_way_takes_nothing_that_the_long_one_refuses(
+    connect: Any, placement: Placement, servers: Servers, again: bool
+) -> None:
+    async with connect("tenet_cases") as connection:
+        for stream in ("tenant-1", "", "-case-1", "principal-1-case", "cases-1", "Case-1"):
+            assert not await _appended_one(connection, placement.role, stream, again=again)
+        for role in ("tenet_owner", "tenet_appender", "tenet_services", "no_such_role"):
+            assert not await _appended_one(connection, role, "case-1", again=again)
+        await connection.execute("SET synchronous_commit = off")
+        assert not await _appended_one(connection, placement.role, "case-1", again=again)
+        await connection.execute("RESET synchronous_commit")
+        assert await _appended_one(connection, placement.role, "case-1", again=again)
+        with pytest.raises(errors.UniqueViolation):
+            await _appended_one(connection, placement.role, "case-1", again=again)
+        async with await AsyncConnection.connect(servers.owner_dsn(), autocommit=True) as owner:
+            await owner.execute("SET ROLE tenet_owner")
+            await owner.execute(f"REVOKE tenet_appender FROM {placement.role}")
+        assert not await _appended_one(connection, placement.role, "case-2", again=again)
+    async with connect(PROJECTOR) as connection:
+        with pytest.raises(errors.InsufficientPrivilege):
+            await _appended_one(connection, placement.role, "case-3", again=again)
+
+
 async def test_append_needs_a_tenants_role(connect: Any, placement: Placement) -> None:
     async with connect("tenet_cases") as connection:
         with pytest.raises(errors.InsufficientPrivilege):

@@ -3,12 +3,10 @@
 import ast
 import base64
 import json
-import os
 import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,11 @@ from hypothesis import strategies as st
 
 from contracts.ids import TenantId
 from infra.transparency import verifier
+from infra.transparency.merkle import leaf_hash
 from infra.transparency.notes import COSIGNATURE_V1, Signer, parse_note
 from infra.transparency.verifier import Bad, Key, Result, canonical_json, main, verify
 from tests.fixtures.audit_bundles import MadeLedger, facts_of, mend_manifests, write_bundle, write_case_bundle
+from tests.infra.transparency.damage import recorded_hash, undetected
 
 CLINIC, PROVIDER = TenantId("clinic"), TenantId("provider")
 SIZE = 700
@@ -246,61 +246,62 @@ def test_what_is_not_canonical_json_is_refused(text: str) -> None:
         canonical_json(text.encode("latin-1" if text == "\xff" else "utf-8"))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32), count=st.integers(1, 4), mend=st.booleans())
-def test_no_damage_to_any_file_crashes_it_or_passes_for_valid(
-    original: Path, tmp_path: Path, seed: int, count: int, mend: bool
-) -> None:
-    chance = random.Random(seed)
-    copy = tmp_path / "damaged"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(original, copy)
-    files = sorted(path for path in copy.rglob("*") if path.is_file())
-    touched = set()
-    for _ in range(count):
-        path = chance.choice(files)
-        before = path.read_bytes()
-        path.write_bytes(damage(chance)(before, chance))
-        touched.add(path.relative_to(copy).as_posix())
-    if mend:
+def test_with_the_recorded_hash_every_byte_of_every_file_counts(original: Path, tmp_path: Path) -> None:
+    recorded = recorded_hash(original)
+    assert verify(original, recorded=recorded).problems == []
+    for path in sorted(path for path in original.rglob("*") if path.is_file()):
+        copy = Path(shutil.copytree(original, tmp_path / "copy", dirs_exist_ok=True))
+        changed = copy / path.relative_to(original)
+        changed.write_bytes(changed.read_bytes() + b"\n")
         mend_manifests(copy)
-    result = verify(copy, {LEDGER.fingerprint})
-    changed = {name for name in touched if (copy / name).read_bytes() != (original / name).read_bytes()}
-    if mend:
-        # Nothing vouches for the words in these, nor for how the tags are written; all the rest must be found.
-        changed -= {
-            "data/README.txt",
-            "data/bundle.json",
-            "bag-info.txt",
-            "manifest-sha256.txt",
-            "tagmanifest-sha256.txt",
-        }
-    # A checkpoint's further signatures are by keys that nobody named, and openings may be told to be withheld.
-    if changed - {f"{ROOM}/checkpoint", "data/ledgers/provider/checkpoint", "data/openings.jsonl"}:
-        assert result.problems
+        assert verify(copy, recorded=recorded).problems, path
+        shutil.rmtree(copy)
 
 
-def damage(chance: random.Random) -> Callable[[bytes, random.Random], bytes]:
-    return chance.choice([_flip, _cut, _add, _swap])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), mend=st.booleans())
+def test_no_damage_to_any_file_crashes_it_or_passes_for_valid(
+    original: Path, tmp_path: Path, seed: int, mend: bool
+) -> None:
+    assert undetected(original, tmp_path / "damaged", random.Random(seed), LEDGER.fingerprint, mend=mend) == set()
 
 
-def _flip(data: bytes, chance: random.Random) -> bytes:
-    place = chance.randrange(len(data)) if data else 0
-    return data[:place] + bytes([data[place] ^ (1 << chance.randrange(8))]) + data[place + 1 :] if data else b"x"
+def test_facts_and_grants_that_an_entry_rests_on_must_be_there_and_be_the_ones(tmp_path: Path) -> None:
+    bare = write_bundle(tmp_path / "bare", LEDGER)
+    assert "the fact at 3 of ledger provider, which this entry cites, is not here" in problems(verify(bare))
+    other = MadeLedger(PROVIDER, 9)
+    other.entries[3] = other.entries[3]._replace(entry=other.entries[3].entry.replace(b"0000", b"1111"))
+    data = other.entries[3].recorded_at_us.to_bytes(8, "big") + other.entries[3].entry
+    other.entries[3] = other.entries[3]._replace(leaf_hash=leaf_hash(data))
+    wrong = write_bundle(tmp_path / "wrong", LEDGER, other)
+    assert "the fact at 3 of ledger provider is not the one that this entry cites" in problems(verify(wrong))
+    granted = write_bundle(tmp_path / "granted", MadeLedger(CLINIC, 20, grant="grant-1"), MadeLedger(PROVIDER, 9))
+    assert "the grant grant-1, under which this was done, is not here" in problems(verify(granted))
 
 
-def _cut(data: bytes, chance: random.Random) -> bytes:
-    return data[: chance.randrange(len(data))] if data else b"x"
+def test_a_second_origin_needs_the_record_of_its_beginning(tmp_path: Path) -> None:
+    reopened = write_bundle(tmp_path / "reopened", MadeLedger(CLINIC, 20, origin="log.test/clinic/2"))
+    assert "nothing here says that the log was begun anew as log.test/clinic/2" in problems(verify(reopened))
+    foreign = write_bundle(tmp_path / "foreign", MadeLedger(CLINIC, 20, origin="log.test/clinic/x"))
+    assert "the checkpoint is of the log log.test/clinic/x" in problems(verify(foreign))
 
 
-def _add(data: bytes, chance: random.Random) -> bytes:
-    place = chance.randrange(len(data) + 1)
-    return data[:place] + os.urandom(chance.randrange(1, 40)) + data[place:]
-
-
-def _swap(data: bytes, chance: random.Random) -> bytes:
-    half = chance.randrange(len(data) + 1)
-    return data[half:] + data[:half]
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("schemas/tenet.cases.Other.v1.json", b"{}", "no schema of an event that is here"),
+        ("reports/report-other.json", b"{}", "no entry publishes this report"),
+        ("bundle.json", b'{"audience":"all"}', "cannot be read"),
+    ],
+)
+def test_a_schema_a_report_or_a_statement_that_nothing_stands_behind_is_refused(
+    bundle: Path, name: str, content: bytes, what: str
+) -> None:
+    path = bundle / "data" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    mend_manifests(bundle)
+    assert what in problems(verify(bundle))
 
 
 @settings(max_examples=300, deadline=None)

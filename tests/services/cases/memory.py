@@ -12,7 +12,8 @@ from contracts.ids import TenantId, derive_id, stream_name
 from infra.event_store.handler import Committed, Unit
 from infra.event_store.repository import Aggregate, Loaded
 from infra.object_store import ObjectRef
-from infra.read_database.reader.pages import Document
+from infra.read_database.reader.conditions import Comparison, Condition
+from infra.read_database.reader.pages import Document, Page
 
 
 class Objects:
@@ -120,6 +121,17 @@ class MemoryReader:
         last = len(self.ledger.entries) - 1
         return Document(tenant_id, key, document, last, last) if document is not None else None
 
+    async def list(
+        self, view: Any, tenant_ids: Sequence[TenantId], where: Sequence[Condition], *_: object, **__: object
+    ) -> Page[Any]:
+        last = len(self.ledger.entries) - 1
+        items = [
+            Document(tenant_ids[0], key, document, last, last)
+            for key, document in self.fold(view).items()
+            if all(_holds(condition, view.columns(document)) for condition in where)
+        ]
+        return Page(items=items, next_token="", positions={}, not_ready=(), view=view.NAME, version=view.VERSION)
+
     def fold(self, view: Any) -> dict[str, Any]:
         documents: dict[str, Any] = {}
         for entry in self.ledger.entries:
@@ -133,3 +145,9 @@ class MemoryReader:
                     view.encode(document)
                     documents[key] = document
         return documents
+
+
+def _holds(condition: Condition, columns: Any) -> bool:
+    """The two comparisons that policies use."""
+    value = columns[condition.column]
+    return condition.value in value if condition.comparison is Comparison.HAS else bool(value == condition.value)

@@ -40,6 +40,7 @@ from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters
 from services.cases.application.conversing import Conversing
 from services.cases.application.delivery import Delivery
+from services.cases.application.joining import Joining
 from services.cases.application.messaging import Messaging
 from services.cases.application.outbox import Intent
 from services.cases.application.permitting import Permitting
@@ -54,6 +55,7 @@ from services.cases.domain.repertoire import deed_of
 from services.cases.policies.act_when_time_comes import Timers
 from services.cases.policies.cancel_actions_when_validation_withdrawn import CancelActionsWhenValidationWithdrawn
 from services.cases.policies.decide_plan_when_tripwire_hit import DecidePlanWhenTripwireHit
+from services.cases.policies.open_case_when_detection_validated import OpenCaseWhenDetectionValidated
 from services.cases.projections import VIEWS
 from services.cases.wiring import policies_of
 from tests.services.cases.charters import principal, text_of
@@ -148,6 +150,7 @@ class World:
         return CasesApplication(
             charters,
             CaseWork(ledger, charters),
+            Joining(ledger, charters, lambda: self.now),
             Planning(ledger, ledger, charters),
             acting,
             CarryingOut(acting, delivery, lambda: self.now),
@@ -359,8 +362,9 @@ class World:
 
     async def _react(self, entry: Recorded[Any]) -> None:
         cancelling = CancelActionsWhenValidationWithdrawn(self.app, self.reader)  # type: ignore[arg-type]  # as above
+        opening = OpenCaseWhenDetectionValidated(self.app, self.reader)  # type: ignore[arg-type]  # as above
         tripwires = DecidePlanWhenTripwireHit(self.app, self.reader)  # type: ignore[arg-type]  # as above
-        policies: list[Policy] = [*policies_of(self.app, self, Post(self.app)), cancelling, tripwires]
+        policies: list[Policy] = [*policies_of(self.app, self, Post(self.app)), opening, cancelling, tripwires]
         for policy in policies:
             if type(entry.event) in policy.TOPICS:
                 await self._tolerantly(policy.react(entry, Origin(policy.ID, entry, lambda: self.now)))

@@ -105,14 +105,22 @@ class Service:
         )
         return answer
 
-    async def register_asset(self, tenant_id: TenantId, name: str, address: str, *, value: int) -> str:
+    async def register_asset(
+        self,
+        tenant_id: TenantId,
+        name: str,
+        address: str,
+        *,
+        value: int,
+        asset_class: AssetClass = AssetClass.CLINICAL,
+    ) -> str:
         """An asset as the assets service records it, whose events are all that detections knows of it."""
         search_key = await self.foundation.keys.search_key(tenant_id)
         asset_id = new_id("asset")
         event = AssetRegistered(
             asset_id=asset_id,
             kind=AssetKind.SERVER,
-            asset_class=AssetClass.CLINICAL,
+            asset_class=asset_class,
             value=value,
             group="ward",
             name=Sealed.of(name, subject=asset_id),

@@ -262,7 +262,7 @@ def test_the_window_of_a_sensor_forgets_the_oldest_batches() -> None:
     state = telemetry.initial()
     for position in range(DEDUPE_BATCHES + 5):
         sent = recorded(batch.model_copy(update={"batch_id": f"b{position}"}), position)
-        state = telemetry.evolve(state, replace(sent, envelope=replace(sent.envelope, version=position + 1)))
+        state = telemetry.evolve(state, replace(sent, envelope=sent.envelope._replace(version=position + 1)))
     assert len(state.batches) == DEDUPE_BATCHES
     assert state.oldest == 6
     assert telemetry.sent_before(state, "b0", "0" * 64) is None

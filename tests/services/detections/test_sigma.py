@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
 from services.detections.domain.formats.records import Source
-from services.detections.domain.sigma.compiler import compile_rule
+from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
 from services.detections.domain.sigma.engine import Engine
 from services.detections.domain.sigma.evaluation import holds
 from services.detections.domain.sigma.logsources import Route, route_of
@@ -200,23 +200,26 @@ def test_records_belong_to_the_categories_of_the_taxonomy(
     assert route.categories == categories
 
 
-def test_a_changed_pack_keeps_the_plans_whose_rules_stayed_and_what_they_learnt() -> None:
-    network = rule(
-        "s:\n    A: 'x'\ncondition: s", "category: network_connection", "00000000-0000-4000-8000-000000000001"
-    )
-    process = rule(ONE, ident=SECOND)
-    before = compile_pack(pack_of({"a.yml": network, "b.yml": process}))
+def test_a_changed_rule_runs_beside_what_the_engine_has_made_and_learnt_of_the_others() -> None:
+    first, second = rule(ONE, ident=FIRST), rule("s:\n    B: 'x'\ncondition: s", ident=SECOND)
+    before = compile_pack(pack_of({"a.yml": first, "b.yml": second}))
     engine = Engine(before.rules)
-    other = Route("windows", frozenset({"network_connection"}))
-    assert engine.match(ROUTE, {"A": "x"})
-    assert engine.match(other, {"A": "x"})
-    changed = process.replace(b"'x'", b"'y'")
+    both = {"A": "x", "B": "x"}
+    assert names(engine.match(ROUTE, both)) == [FIRST, SECOND]
     known = {each.sha256: each for each in before.rules}
-    after = engine.replaced(compile_pack(pack_of({"a.yml": network, "b.yml": changed}), known).rules)
-    assert after._plans[other] is engine._plans[other]
-    assert ROUTE not in after._plans
-    assert not after.match(ROUTE, {"A": "x"})
-    assert after.match(ROUTE, {"A": "y"})
+    changed = compile_pack(pack_of({"a.yml": first.replace(b"'x'", b"'y'"), "b.yml": second}), known.get)
+    after = engine.replaced(changed.rules)
+    assert after._base is engine._base
+    assert names(after.match(ROUTE, both)) == [SECOND]
+    assert names(after.match(ROUTE, {"A": "y", "B": "x"})) == [FIRST, SECOND]
+    assert names(after.match(ROUTE, {"A": "y", "B": "x"}, frozenset({SECOND}))) == [FIRST]
+    back = after.replaced(before.rules)
+    assert names(back.match(ROUTE, both)) == [FIRST, SECOND]
+    assert not after.replaced(()).match(ROUTE, both)
+
+
+def names(rules: Sequence[CompiledRule]) -> list[str]:
+    return [each.rule_id for each in rules]
 
 
 def test_an_excepted_rule_does_not_match_and_the_others_do() -> None:

@@ -1,7 +1,7 @@
 """All correlations of one tenant: hits go in, in the order of the ledger, and firings come out."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from services.detections.domain.correlation.hits import Firing, Hit, Losses
 from services.detections.domain.correlation.rules import CompiledCorrelation
@@ -37,6 +37,13 @@ class Correlator:
                 windows.losses = Losses()
         return losses
 
+    def remembered(self) -> list[Hit]:
+        """Every hit that some window still holds, by time: given to a new correlator, they make the same windows."""
+        found = {
+            (hit.rule_id, hit.key): hit for windows in self._windows for group in windows.groups() for hit in group.hits
+        }
+        return sorted(found.values(), key=lambda hit: (hit.at, hit.rule_id, hit.key))
+
     def _pass_on(self, windows: Windows, fired: list[Firing]) -> None:
         for firing in windows.drain():
             fired.append(firing)
@@ -63,12 +70,3 @@ def as_hit(firing: Firing) -> Hit:
         last.offset,
         last.place,
     )
-
-
-def fields_wanted(correlations: Sequence[CompiledCorrelation]) -> dict[str, frozenset[str]]:
-    """For each rule that some correlation refers to, the fields of its records that correlations look at."""
-    wanted: dict[str, frozenset[str]] = {}
-    for correlation in correlations:
-        for rule_id in correlation.references:
-            wanted[rule_id] = wanted.get(rule_id, frozenset()) | correlation.fields_of(rule_id)
-    return wanted

@@ -10,8 +10,8 @@ class Group:
     """The hits of one group by time, oldest first, and which windows of them met the condition.
 
     `times`, `hits` and, where values are judged, `values` are parallel. `keys` and `seen` (times of hits) have a slot
-    for each referenced rule where it matters which of them hit, else one. `low` is the first hit of the newest window and
-    `counts` how often each value is in it. Times are in microseconds.
+    for each referenced rule where it matters which of them hit, else one. `low` is the first hit of the newest window
+    and `counts` how often each value is in it. Times are in microseconds.
     """
 
     __slots__ = (

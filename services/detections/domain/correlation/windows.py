@@ -6,7 +6,7 @@ costs a few steps; one that comes late is put where it belongs, and every window
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 
@@ -62,6 +62,9 @@ class Windows:
         firings += [Firing(correlation, _tuple(key), at, (hit,), False) for key, at, hit in self.continued]
         self.begun, self.continued = [], []
         return firings
+
+    def groups(self) -> Iterable[Group]:
+        return self._groups.values()
 
     def take(self, hit: Hit) -> None:
         """Adds a hit of a rule that the correlation refers to. The same record again changes nothing.

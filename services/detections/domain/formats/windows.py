@@ -8,6 +8,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from services.detections.config import MAX_FIELDS_PER_RECORD
 from services.detections.domain.formats.clocks import read_clock
 from services.detections.domain.formats.json_values import Json, flatten, object_at, scalar, text_of
 from services.detections.domain.formats.records import Parsed, Reason, Source, Unreadable
@@ -15,6 +16,7 @@ from services.detections.domain.formats.records import Parsed, Reason, Source, U
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 SECURITY = "Security"
 _SYSMON_EVENT_TYPE_IDS = frozenset({"12", "13", "14", "17", "18", "19", "20", "21"})
+_NESTED = frozenset({dict, list})
 _EVENT_TYPE = re.compile(r"^EventType:\s*(\S+)", re.MULTILINE)
 _PROCESS_CREATION = {
     "NewProcessName": "Image",
@@ -78,14 +80,31 @@ def _from_winlogbeat(value: Json) -> Parsed:
     )
 
 
+def native_fields(value: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields that `parse` gives, without all else that it finds out, and in the object that is given.
+
+    For flat records of NXLog's shape, which is most of what rules are run over; None for all others, which are left as
+    they were. Raises Unreadable like `parse`.
+    """
+    channel, event_id = value.get("Channel"), value.get("EventID")
+    if event_id is None or type(channel) is not str or "winlog" in value or "Event" in value:
+        return None
+    nested = [item for item in value.values() if type(item) in _NESTED]
+    if nested and not _only_plain_lists(nested, len(value)):
+        return None
+    number = text_of(event_id)
+    provider = text_of(value.get("SourceName") or value.get("ProviderName"))
+    host = text_of(value.get("Hostname")) or text_of(value.get("Computer"))
+    if number in _SYSMON_EVENT_TYPE_IDS:
+        _restore_event_type(value, channel, number)
+    _name(value, channel, number, provider, host)
+    return value
+
+
 def _from_flat(value: Json) -> Parsed:
     fields = flatten(value)
     channel, event_id = text_of(value.get("Channel")), text_of(value.get("EventID"))
-    if channel == SYSMON and event_id in _SYSMON_EVENT_TYPE_IDS:
-        # NXLog writes its own severity name over Sysmon's EventType; the message still has the original.
-        original = _EVENT_TYPE.search(text_of(value.get("Message")))
-        if original:
-            fields["EventType"] = original[1]
+    _restore_event_type(fields, channel, event_id)
     return _record(
         fields,
         channel=channel,
@@ -108,17 +127,40 @@ def _record(
     record_id: str,
     clocks: tuple[Any, ...],
 ) -> Parsed:
+    _name(fields, channel, event_id, provider, host)
+    occurred_at = _first_clock(clocks)
+    # A record number starts again when a log is cleared, so the time belongs to the record's identity.
+    identity = f"{host}|{channel}|{record_id}|{occurred_at}" if record_id else ""
+    return Parsed(Source.WINDOWS, occurred_at, host, "", identity, fields)
+
+
+def _only_plain_lists(nested: list[Any], fields: int) -> bool:
+    """Whether these are lists without lists or objects in them, and all together are within the limit of a record."""
+    for item in nested:
+        if type(item) is dict or any(type(member) in _NESTED for member in item):
+            return False
+        fields += len(item)
+    return fields <= MAX_FIELDS_PER_RECORD
+
+
+def _restore_event_type(fields: dict[str, Any], channel: str, event_id: str) -> None:
+    """NXLog writes its own severity name over Sysmon's EventType; the message still has the original."""
+    if channel == SYSMON and event_id in _SYSMON_EVENT_TYPE_IDS:
+        original = _EVENT_TYPE.search(text_of(fields.get("Message")))
+        if original:
+            fields["EventType"] = original[1]
+
+
+def _name(fields: dict[str, Any], channel: str, event_id: str, provider: str, host: str) -> None:
+    """Gives the fields the names that every Windows rule relies on."""
     if not event_id or not (channel or provider):
         raise Unreadable(Reason.FIELDS_MISSING)
-    occurred_at = _first_clock(clocks)
-    fields |= {"EventID": event_id, "Channel": channel, "Provider_Name": provider, "Computer": host}
+    fields["EventID"], fields["Channel"] = event_id, channel
+    fields["Provider_Name"], fields["Computer"] = provider, host
     if channel == SECURITY and event_id == "4688":
         for native, common in _PROCESS_CREATION.items():
             if native in fields:
                 fields.setdefault(common, fields[native])
-    # A record number starts again when a log is cleared, so the time belongs to the record's identity.
-    identity = f"{host}|{channel}|{record_id}|{occurred_at}" if record_id else ""
-    return Parsed(Source.WINDOWS, occurred_at, host, "", identity, fields)
 
 
 def _first_clock(values: tuple[Any, ...]) -> datetime | None:

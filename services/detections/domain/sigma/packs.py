@@ -2,11 +2,11 @@
 
 import hashlib
 import io
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from services.detections.config import (
     MAX_PACK_BYTES,
@@ -14,12 +14,24 @@ from services.detections.config import (
     MAX_PACK_UNPACKED_BYTES,
     MAX_RULE_BYTES,
 )
+from services.detections.domain.correlation.deployed import compile_correlations, is_correlation, known_names
+from services.detections.domain.correlation.rules import CompiledCorrelation
 from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
 from services.detections.domain.formats.archives import BOUNDED_METHODS
 from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
 
 RULE_KINDS = (".yml", ".yaml")
+_SEPARATOR = re.compile(rb"^---[ \t]*\r?$", re.MULTILINE)
+_SAYS_SOMETHING = re.compile(rb"^[ \t]*[^#\s]", re.MULTILINE)
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+Known = Callable[[str], CompiledRule | None]
+"""Gives the rule whose text has this SHA-256, if it was compiled before."""
+
+
+def _nothing_known(_sha256: str) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +40,24 @@ class CompiledPack:
 
     rules: tuple[CompiledRule, ...]
     failed: tuple[tuple[str, str], ...]
+    correlations: tuple[CompiledCorrelation, ...] = ()
 
 
-def compile_pack(archive: bytes, known: Mapping[str, CompiledRule] = MappingProxyType({})) -> CompiledPack:
-    """Compiles every rule of a pack; those in `known`, by the hash of their text, are taken as they are.
+def compile_pack(archive: bytes, known: Known = _nothing_known) -> CompiledPack:
+    """Compiles every rule of a pack; those that are known by the hash of their text are taken as they are.
 
     Raises RulePackUnreadable when the archive itself cannot be read.
     """
     rules: dict[str, CompiledRule] = {}
+    texts: dict[str, bytes] = {}
     failed: list[tuple[str, str]] = []
-    for path, text in rule_texts(archive):
+    correlating: list[tuple[str, bytes]] = []
+    for path, text in (each for rule_text in rule_texts(archive) for each in _documents(*rule_text)):
+        if is_correlation(text):
+            correlating.append((path, text))
+            continue
         try:
-            rule = known.get(hashlib.sha256(text).hexdigest()) or compile_rule(text)
+            rule = known(hashlib.sha256(text).hexdigest()) or compile_rule(text)
         except RuleUncompilable as error:
             failed.append((path, error.message))
             continue
@@ -47,7 +65,17 @@ def compile_pack(archive: bytes, known: Mapping[str, CompiledRule] = MappingProx
             failed.append((path, f"The pack has the rule id {rule.rule_id} twice."))
         else:
             rules[rule.rule_id] = rule
-    return CompiledPack(tuple(rules.values()), tuple(failed))
+            texts[rule.rule_id] = text
+    correlations, others = compile_correlations(correlating, known_names(texts.items())) if correlating else ([], [])
+    return CompiledPack(tuple(rules.values()), (*failed, *others), tuple(correlations))
+
+
+def _documents(path: str, text: bytes) -> list[tuple[str, bytes]]:
+    """A file's rules: a correlation often stands in one file with those that it refers to."""
+    parts = [part for part in _SEPARATOR.split(text) if _SAYS_SOMETHING.search(part)]
+    if len(parts) < 2:
+        return [(path, text)]
+    return [(f"{path}#{number}", part) for number, part in enumerate(parts, 1)]
 
 
 def rule_texts(archive: bytes) -> Iterator[tuple[str, bytes]]:

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tenet.ledger.v1 import ledger_pb2 as tenet_dot_ledger_dot_v1_dot_ledger__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tenet/ledger/v1/ledger_read.proto\x12\x0ftenet.ledger.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1ctenet/ledger/v1/ledger.proto\"\xb6\x01\n\x0bReadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1e\n\rfrom_position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12!\n\x0bto_position\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12!\n\x06topics\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07r\x05\x10\x01\x18\x80\x01\x12\x1e\n\nbatch_size\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xd0\x0f(\x00\x42\x0e\n\x0c_to_position\"f\n\x0cReadResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.tenet.ledger.v1.Entry\x12-\n\twatermark\x18\x02 \x01(\x0b\x32\x1a.tenet.ledger.v1.Watermark\"\x8a\x02\n\x10SubscribeRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x39\n\x05start\x18\x03 \x01(\x0e\x32\x1e.tenet.ledger.v1.SubscribeFromB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12=\n\tpositions\x18\x04 \x03(\x0b\x32\x1f.tenet.ledger.v1.TenantPositionB\t\xbaH\x06\x92\x01\x03\x10\x88\'\x12!\n\x06topics\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07r\x05\x10\x01\x18\x80\x01\x12\x1e\n\nbatch_size\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xd0\x0f(\x00\x12%\n\x11heartbeat_seconds\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xac\x02(\x00\"x\n\x11SubscribeResponse\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x16.tenet.ledger.v1.BatchH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.tenet.ledger.v1.HeartbeatH\x00\x42\t\n\x07message\"r\n\x05\x42\x61tch\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\'\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x16.tenet.ledger.v1.Entry\x12-\n\twatermark\x18\x03 \x01(\x0b\x32\x1a.tenet.ledger.v1.Watermark\";\n\tHeartbeat\x12.\n\nwatermarks\x18\x01 \x03(\x0b\x32\x1a.tenet.ledger.v1.Watermark\"#\n\x0eGetHeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"]\n\x0fGetHeadResponse\x12\x15\n\rnext_position\x18\x01 \x01(\x03\x12\x16\n\x0elast_leaf_hash\x18\x02 \x01(\x0c\x12\x1b\n\x13last_recorded_at_us\x18\x03 \x01(\x03\"{\n\x11OpenFieldsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1b\n\x07purpose\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xf4\x03\x12\x36\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x19.tenet.ledger.v1.FieldRefB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01\"B\n\x12OpenFieldsResponse\x12,\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x1c.tenet.ledger.v1.OpenedField\"g\n\x14GetCheckpointRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x10\n\x08\x63osigned\x18\x03 \x01(\x08\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"\x85\x01\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x11\n\tkey_notes\x18\x04 \x03(\x0c\x12\r\n\x05stamp\x18\x05 \x01(\x0c\x12\x1a\n\x12stamped_checkpoint\x18\x06 \x01(\x0c\"\x96\x01\n\x15ProveInclusionRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x19\n\x08position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1a\n\x04size\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00\x88\x01\x01\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x42\x07\n\x05_sizeB\x0f\n\r_min_position\"i\n\x16ProveInclusionResponse\x12\x11\n\tleaf_hash\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x0c\n\x04path\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"\x98\x01\n\x17ProveConsistencyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x19\n\x08old_size\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1a\n\x04size\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x42\x07\n\x05_sizeB\x0f\n\r_min_position\"j\n\x18ProveConsistencyResponse\x12\x10\n\x08old_root\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x0c\n\x04path\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"\xb5\x01\n\x11ProveRangeRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1e\n\rfrom_position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1c\n\x0bto_position\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x1a\n\x04size\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00\x88\x01\x01\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x42\x07\n\x05_sizeB\x0f\n\r_min_position\"a\n\x12ProveRangeResponse\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0c\n\x04root\x18\x02 \x01(\x0c\x12\x0c\n\x04left\x18\x03 \x03(\x0c\x12\r\n\x05right\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"S\n\x11GetReceiptRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x19\n\x08position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x10\n\x08\x63osigned\x18\x04 \x01(\x08\";\n\x12GetReceiptResponse\x12\x12\n\nproof_file\x18\x01 \x01(\x0c\x12\x11\n\tleaf_hash\x18\x02 \x01(\x0c*e\n\rSubscribeFrom\x12\x1e\n\x1aSUBSCRIBE_FROM_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUBSCRIBE_FROM_BEGINNING\x10\x01\x12\x16\n\x12SUBSCRIBE_FROM_END\x10\x02\x32\xaf\x06\n\x11LedgerReadService\x12\x45\n\x04Read\x12\x1c.tenet.ledger.v1.ReadRequest\x1a\x1d.tenet.ledger.v1.ReadResponse0\x01\x12T\n\tSubscribe\x12!.tenet.ledger.v1.SubscribeRequest\x1a\".tenet.ledger.v1.SubscribeResponse0\x01\x12L\n\x07GetHead\x12\x1f.tenet.ledger.v1.GetHeadRequest\x1a .tenet.ledger.v1.GetHeadResponse\x12U\n\nOpenFields\x12\".tenet.ledger.v1.OpenFieldsRequest\x1a#.tenet.ledger.v1.OpenFieldsResponse\x12^\n\rGetCheckpoint\x12%.tenet.ledger.v1.GetCheckpointRequest\x1a&.tenet.ledger.v1.GetCheckpointResponse\x12\x61\n\x0eProveInclusion\x12&.tenet.ledger.v1.ProveInclusionRequest\x1a\'.tenet.ledger.v1.ProveInclusionResponse\x12g\n\x10ProveConsistency\x12(.tenet.ledger.v1.ProveConsistencyRequest\x1a).tenet.ledger.v1.ProveConsistencyResponse\x12U\n\nProveRange\x12\".tenet.ledger.v1.ProveRangeRequest\x1a#.tenet.ledger.v1.ProveRangeResponse\x12U\n\nGetReceipt\x12\".tenet.ledger.v1.GetReceiptRequest\x1a#.tenet.ledger.v1.GetReceiptResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tenet/ledger/v1/ledger_read.proto\x12\x0ftenet.ledger.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/ledger/v1/ledger.proto\"\xb6\x01\n\x0bReadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1e\n\rfrom_position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12!\n\x0bto_position\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12!\n\x06topics\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07r\x05\x10\x01\x18\x80\x01\x12\x1e\n\nbatch_size\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xd0\x0f(\x00\x42\x0e\n\x0c_to_position\"f\n\x0cReadResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.tenet.ledger.v1.Entry\x12-\n\twatermark\x18\x02 \x01(\x0b\x32\x1a.tenet.ledger.v1.Watermark\"\x8a\x02\n\x10SubscribeRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x39\n\x05start\x18\x03 \x01(\x0e\x32\x1e.tenet.ledger.v1.SubscribeFromB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12=\n\tpositions\x18\x04 \x03(\x0b\x32\x1f.tenet.ledger.v1.TenantPositionB\t\xbaH\x06\x92\x01\x03\x10\x88\'\x12!\n\x06topics\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07r\x05\x10\x01\x18\x80\x01\x12\x1e\n\nbatch_size\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xd0\x0f(\x00\x12%\n\x11heartbeat_seconds\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xac\x02(\x00\"x\n\x11SubscribeResponse\x12\'\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x16.tenet.ledger.v1.BatchH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.tenet.ledger.v1.HeartbeatH\x00\x42\t\n\x07message\"r\n\x05\x42\x61tch\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\'\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x16.tenet.ledger.v1.Entry\x12-\n\twatermark\x18\x03 \x01(\x0b\x32\x1a.tenet.ledger.v1.Watermark\";\n\tHeartbeat\x12.\n\nwatermarks\x18\x01 \x03(\x0b\x32\x1a.tenet.ledger.v1.Watermark\"#\n\x0eGetHeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"]\n\x0fGetHeadResponse\x12\x15\n\rnext_position\x18\x01 \x01(\x03\x12\x16\n\x0elast_leaf_hash\x18\x02 \x01(\x0c\x12\x1b\n\x13last_recorded_at_us\x18\x03 \x01(\x03\"d\n\x14GetPositionAtRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x39\n\rrecorded_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"E\n\x15GetPositionAtResponse\x12\x1a\n\rposition_then\x18\x01 \x01(\x03H\x00\x88\x01\x01\x42\x10\n\x0e_position_then\"{\n\x11OpenFieldsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1b\n\x07purpose\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xf4\x03\x12\x36\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x19.tenet.ledger.v1.FieldRefB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01\"B\n\x12OpenFieldsResponse\x12,\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x1c.tenet.ledger.v1.OpenedField\"g\n\x14GetCheckpointRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x10\n\x08\x63osigned\x18\x03 \x01(\x08\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"\x85\x01\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x11\n\tkey_notes\x18\x04 \x03(\x0c\x12\r\n\x05stamp\x18\x05 \x01(\x0c\x12\x1a\n\x12stamped_checkpoint\x18\x06 \x01(\x0c\"\x96\x01\n\x15ProveInclusionRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x19\n\x08position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1a\n\x04size\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00\x88\x01\x01\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x42\x07\n\x05_sizeB\x0f\n\r_min_position\"i\n\x16ProveInclusionResponse\x12\x11\n\tleaf_hash\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x0c\n\x04path\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"\x98\x01\n\x17ProveConsistencyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x19\n\x08old_size\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1a\n\x04size\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x42\x07\n\x05_sizeB\x0f\n\r_min_position\"j\n\x18ProveConsistencyResponse\x12\x10\n\x08old_root\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x0c\n\x04path\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"\xb5\x01\n\x11ProveRangeRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1e\n\rfrom_position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1c\n\x0bto_position\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x1a\n\x04size\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00\x88\x01\x01\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x42\x07\n\x05_sizeB\x0f\n\r_min_position\"a\n\x12ProveRangeResponse\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0c\n\x04root\x18\x02 \x01(\x0c\x12\x0c\n\x04left\x18\x03 \x03(\x0c\x12\r\n\x05right\x18\x04 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x05 \x01(\x0c\"S\n\x11GetReceiptRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x19\n\x08position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x10\n\x08\x63osigned\x18\x04 \x01(\x08\";\n\x12GetReceiptResponse\x12\x12\n\nproof_file\x18\x01 \x01(\x0c\x12\x11\n\tleaf_hash\x18\x02 \x01(\x0c*e\n\rSubscribeFrom\x12\x1e\n\x1aSUBSCRIBE_FROM_UNSPECIFIED\x10\x00\x12\x1c\n\x18SUBSCRIBE_FROM_BEGINNING\x10\x01\x12\x16\n\x12SUBSCRIBE_FROM_END\x10\x02\x32\x8f\x07\n\x11LedgerReadService\x12\x45\n\x04Read\x12\x1c.tenet.ledger.v1.ReadRequest\x1a\x1d.tenet.ledger.v1.ReadResponse0\x01\x12T\n\tSubscribe\x12!.tenet.ledger.v1.SubscribeRequest\x1a\".tenet.ledger.v1.SubscribeResponse0\x01\x12L\n\x07GetHead\x12\x1f.tenet.ledger.v1.GetHeadRequest\x1a .tenet.ledger.v1.GetHeadResponse\x12^\n\rGetPositionAt\x12%.tenet.ledger.v1.GetPositionAtRequest\x1a&.tenet.ledger.v1.GetPositionAtResponse\x12U\n\nOpenFields\x12\".tenet.ledger.v1.OpenFieldsRequest\x1a#.tenet.ledger.v1.OpenFieldsResponse\x12^\n\rGetCheckpoint\x12%.tenet.ledger.v1.GetCheckpointRequest\x1a&.tenet.ledger.v1.GetCheckpointResponse\x12\x61\n\x0eProveInclusion\x12&.tenet.ledger.v1.ProveInclusionRequest\x1a\'.tenet.ledger.v1.ProveInclusionResponse\x12g\n\x10ProveConsistency\x12(.tenet.ledger.v1.ProveConsistencyRequest\x1a).tenet.ledger.v1.ProveConsistencyResponse\x12U\n\nProveRange\x12\".tenet.ledger.v1.ProveRangeRequest\x1a#.tenet.ledger.v1.ProveRangeResponse\x12U\n\nGetReceipt\x12\".tenet.ledger.v1.GetReceiptRequest\x1a#.tenet.ledger.v1.GetReceiptResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['batch_size']._serialized_options = b'\272H\007\032\005\030\320\017(\000'
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['heartbeat_seconds']._loaded_options = None
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['heartbeat_seconds']._serialized_options = b'\272H\007\032\005\030\254\002(\000'
+  _globals['_GETPOSITIONATREQUEST'].fields_by_name['recorded_time']._loaded_options = None
+  _globals['_GETPOSITIONATREQUEST'].fields_by_name['recorded_time']._serialized_options = b'\272H\003\310\001\001'
   _globals['_OPENFIELDSREQUEST'].fields_by_name['purpose']._loaded_options = None
   _globals['_OPENFIELDSREQUEST'].fields_by_name['purpose']._serialized_options = b'\272H\007r\005\020\003\030\364\003'
   _globals['_OPENFIELDSREQUEST'].fields_by_name['fields']._loaded_options = None
@@ -71,48 +74,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVERANGEREQUEST'].fields_by_name['size']._serialized_options = b'\272H\004\"\002 \000'
   _globals['_GETRECEIPTREQUEST'].fields_by_name['position']._loaded_options = None
   _globals['_GETRECEIPTREQUEST'].fields_by_name['position']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_SUBSCRIBEFROM']._serialized_start=2488
-  _globals['_SUBSCRIBEFROM']._serialized_end=2589
-  _globals['_READREQUEST']._serialized_start=114
-  _globals['_READREQUEST']._serialized_end=296
-  _globals['_READRESPONSE']._serialized_start=298
-  _globals['_READRESPONSE']._serialized_end=400
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=403
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=669
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=671
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=791
-  _globals['_BATCH']._serialized_start=793
-  _globals['_BATCH']._serialized_end=907
-  _globals['_HEARTBEAT']._serialized_start=909
-  _globals['_HEARTBEAT']._serialized_end=968
-  _globals['_GETHEADREQUEST']._serialized_start=970
-  _globals['_GETHEADREQUEST']._serialized_end=1005
-  _globals['_GETHEADRESPONSE']._serialized_start=1007
-  _globals['_GETHEADRESPONSE']._serialized_end=1100
-  _globals['_OPENFIELDSREQUEST']._serialized_start=1102
-  _globals['_OPENFIELDSREQUEST']._serialized_end=1225
-  _globals['_OPENFIELDSRESPONSE']._serialized_start=1227
-  _globals['_OPENFIELDSRESPONSE']._serialized_end=1293
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1295
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1398
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1401
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1534
-  _globals['_PROVEINCLUSIONREQUEST']._serialized_start=1537
-  _globals['_PROVEINCLUSIONREQUEST']._serialized_end=1687
-  _globals['_PROVEINCLUSIONRESPONSE']._serialized_start=1689
-  _globals['_PROVEINCLUSIONRESPONSE']._serialized_end=1794
-  _globals['_PROVECONSISTENCYREQUEST']._serialized_start=1797
-  _globals['_PROVECONSISTENCYREQUEST']._serialized_end=1949
-  _globals['_PROVECONSISTENCYRESPONSE']._serialized_start=1951
-  _globals['_PROVECONSISTENCYRESPONSE']._serialized_end=2057
-  _globals['_PROVERANGEREQUEST']._serialized_start=2060
-  _globals['_PROVERANGEREQUEST']._serialized_end=2241
-  _globals['_PROVERANGERESPONSE']._serialized_start=2243
-  _globals['_PROVERANGERESPONSE']._serialized_end=2340
-  _globals['_GETRECEIPTREQUEST']._serialized_start=2342
-  _globals['_GETRECEIPTREQUEST']._serialized_end=2425
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=2427
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=2486
-  _globals['_LEDGERREADSERVICE']._serialized_start=2592
-  _globals['_LEDGERREADSERVICE']._serialized_end=3407
+  _globals['_SUBSCRIBEFROM']._serialized_start=2694
+  _globals['_SUBSCRIBEFROM']._serialized_end=2795
+  _globals['_READREQUEST']._serialized_start=147
+  _globals['_READREQUEST']._serialized_end=329
+  _globals['_READRESPONSE']._serialized_start=331
+  _globals['_READRESPONSE']._serialized_end=433
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=436
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=702
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=704
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=824
+  _globals['_BATCH']._serialized_start=826
+  _globals['_BATCH']._serialized_end=940
+  _globals['_HEARTBEAT']._serialized_start=942
+  _globals['_HEARTBEAT']._serialized_end=1001
+  _globals['_GETHEADREQUEST']._serialized_start=1003
+  _globals['_GETHEADREQUEST']._serialized_end=1038
+  _globals['_GETHEADRESPONSE']._serialized_start=1040
+  _globals['_GETHEADRESPONSE']._serialized_end=1133
+  _globals['_GETPOSITIONATREQUEST']._serialized_start=1135
+  _globals['_GETPOSITIONATREQUEST']._serialized_end=1235
+  _globals['_GETPOSITIONATRESPONSE']._serialized_start=1237
+  _globals['_GETPOSITIONATRESPONSE']._serialized_end=1306
+  _globals['_OPENFIELDSREQUEST']._serialized_start=1308
+  _globals['_OPENFIELDSREQUEST']._serialized_end=1431
+  _globals['_OPENFIELDSRESPONSE']._serialized_start=1433
+  _globals['_OPENFIELDSRESPONSE']._serialized_end=1499
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1501
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1604
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1607
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1740
+  _globals['_PROVEINCLUSIONREQUEST']._serialized_start=1743
+  _globals['_PROVEINCLUSIONREQUEST']._serialized_end=1893
+  _globals['_PROVEINCLUSIONRESPONSE']._serialized_start=1895
+  _globals['_PROVEINCLUSIONRESPONSE']._serialized_end=2000
+  _globals['_PROVECONSISTENCYREQUEST']._serialized_start=2003
+  _globals['_PROVECONSISTENCYREQUEST']._serialized_end=2155
+  _globals['_PROVECONSISTENCYRESPONSE']._serialized_start=2157
+  _globals['_PROVECONSISTENCYRESPONSE']._serialized_end=2263
+  _globals['_PROVERANGEREQUEST']._serialized_start=2266
+  _globals['_PROVERANGEREQUEST']._serialized_end=2447
+  _globals['_PROVERANGERESPONSE']._serialized_start=2449
+  _globals['_PROVERANGERESPONSE']._serialized_end=2546
+  _globals['_GETRECEIPTREQUEST']._serialized_start=2548
+  _globals['_GETRECEIPTREQUEST']._serialized_end=2631
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=2633
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=2692
+  _globals['_LEDGERREADSERVICE']._serialized_start=2798
+  _globals['_LEDGERREADSERVICE']._serialized_end=3709
 # @@protoc_insertion_point(module_scope)

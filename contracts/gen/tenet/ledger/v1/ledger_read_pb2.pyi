@@ -6,6 +6,7 @@ Reading and following a ledger."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tenet.ledger.v1 import ledger_pb2 as _ledger_pb2
@@ -265,6 +266,51 @@ class GetHeadResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetHeadResponse: _TypeAlias = GetHeadResponse  # noqa: Y015
+
+@_typing.final
+class GetPositionAtRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPositionAtRequest: _TypeAlias = GetPositionAtRequest  # noqa: Y015
+
+@_typing.final
+class GetPositionAtResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_THEN_FIELD_NUMBER: _builtins.int
+    position_then: _builtins.int
+    """Of the last entry recorded at or before the time; absent when the ledger began later. It never changes any more."""
+    def __init__(
+        self,
+        *,
+        position_then: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_position_then", b"_position_then", "position_then", b"position_then"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_position_then", b"_position_then", "position_then", b"position_then"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__position_then: _TypeAlias = _typing.Literal["position_then"]  # noqa: Y015
+    _WhichOneofArgType__position_then: _TypeAlias = _typing.Literal["_position_then", b"_position_then"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__position_then) -> _WhichOneofReturnType__position_then | None: ...
+
+Global___GetPositionAtResponse: _TypeAlias = GetPositionAtResponse  # noqa: Y015
 
 @_typing.final
 class OpenFieldsRequest(_message.Message):

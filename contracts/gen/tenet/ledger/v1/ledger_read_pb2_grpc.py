@@ -50,6 +50,11 @@ class LedgerReadServiceStub:
                 request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetHeadRequest.SerializeToString,
                 response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetHeadResponse.FromString,
                 _registered_method=True)
+        self.GetPositionAt = channel.unary_unary(
+                '/tenet.ledger.v1.LedgerReadService/GetPositionAt',
+                request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetPositionAtRequest.SerializeToString,
+                response_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetPositionAtResponse.FromString,
+                _registered_method=True)
         self.OpenFields = channel.unary_unary(
                 '/tenet.ledger.v1.LedgerReadService/OpenFields',
                 request_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.OpenFieldsRequest.SerializeToString,
@@ -102,6 +107,13 @@ class LedgerReadServiceServicer:
 
     def GetHead(self, request, context):
         """Where a ledger ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPositionAt(self, request, context):
+        """Which position a time of recording stands for: a query at that position shows what was known then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,6 +178,11 @@ def add_LedgerReadServiceServicer_to_server(servicer, server):
                     servicer.GetHead,
                     request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetHeadRequest.FromString,
                     response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetHeadResponse.SerializeToString,
+            ),
+            'GetPositionAt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPositionAt,
+                    request_deserializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetPositionAtRequest.FromString,
+                    response_serializer=tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetPositionAtResponse.SerializeToString,
             ),
             'OpenFields': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenFields,
@@ -280,6 +297,33 @@ class LedgerReadService:
             '/tenet.ledger.v1.LedgerReadService/GetHead',
             tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetHeadRequest.SerializeToString,
             tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetHeadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPositionAt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.ledger.v1.LedgerReadService/GetPositionAt',
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetPositionAtRequest.SerializeToString,
+            tenet_dot_ledger_dot_v1_dot_ledger__read__pb2.GetPositionAtResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,6 +22,8 @@ class LedgerReadServiceStub:
     """Entries in order, then whatever is appended, until the caller stops. The caller keeps its own position."""
     GetHead: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.GetHeadRequest, _ledger_read_pb2.GetHeadResponse]
     """Where a ledger ends."""
+    GetPositionAt: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.GetPositionAtRequest, _ledger_read_pb2.GetPositionAtResponse]
+    """Which position a time of recording stands for: a query at that position shows what was known then."""
     OpenFields: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.OpenFieldsRequest, _ledger_read_pb2.OpenFieldsResponse]
     """The values of sealed fields, for a stated purpose, which goes into the access log."""
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_ledger_read_pb2.GetCheckpointRequest, _ledger_read_pb2.GetCheckpointResponse]
@@ -61,6 +63,14 @@ class LedgerReadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_ledger_read_pb2.GetHeadRequest, _abc.Awaitable[_ledger_read_pb2.GetHeadResponse]],
     ) -> _abc.Awaitable[_ledger_read_pb2.GetHeadResponse]:
         """Where a ledger ends."""
+
+    @_abc_1.abstractmethod
+    def GetPositionAt(
+        self,
+        request: _ledger_read_pb2.GetPositionAtRequest,
+        context: _aio.ServicerContext[_ledger_read_pb2.GetPositionAtRequest, _abc.Awaitable[_ledger_read_pb2.GetPositionAtResponse]],
+    ) -> _abc.Awaitable[_ledger_read_pb2.GetPositionAtResponse]:
+        """Which position a time of recording stands for: a query at that position shows what was known then."""
 
     @_abc_1.abstractmethod
     def OpenFields(
