@@ -6,8 +6,8 @@ None of them is in the lock. Install them apart and name the place; what is not 
     TENET_PEER_EMMETT       directory in which `npm install @event-driven-io/emmett-postgresql` was run; needs `node`
     TENET_PEER_MESSAGE_DB   directory `database` of the npm package `@eventide/message-db`, which is SQL alone
 
-All append one event of 600 bytes to a stream, durably. What they check differs: ours keeps tenants apart, finds repeated
-requests, leaves positions without a gap and hashes; UmaDB checks a condition and keeps one order of everything;
+All append one event of 600 bytes, durably. What they check differs: ours keeps tenants apart, finds repeated
+requests, leaves positions without a gap and hashes; UmaDB checks a condition and keeps one order;
 message-db and Emmett check the stream's version, and their positions can have gaps.
 """
 
@@ -45,7 +45,8 @@ MESSAGE_DB_FILES = (
     "functions/is-category", "functions/id", "functions/cardinal-id", "functions/stream-version",
     "functions/write-message", "indexes/messages-id", "indexes/messages-stream", "indexes/messages-category",
 )  # fmt: skip
-"""In the order of its own `install.sh`, without what only reads, and without pgcrypto, whose one function PostgreSQL has by itself since version 13."""
+"""In the order of its own `install.sh`, without what only reads and without pgcrypto, whose one
+function PostgreSQL has had by itself since version 13."""
 
 
 def _told(output: str) -> Rate:
@@ -98,7 +99,7 @@ def umadb(environment: Path) -> Iterator[tuple[str, Rate]]:
 
 def emmett(packages: Path, server: BenchmarkServer) -> Iterator[tuple[str, Rate]]:
     parts = {name: str(value) for name, value in conninfo_to_dict(server.admin_dsn).items() if value is not None}
-    url = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{parts['dbname']}"
+    url = "postgresql://{user}:{password}@localhost/{dbname}?host={host}&port={port}".format_map(parts)
     for waiting in WAITING:
         script = ["node", str(FOREIGN / "emmett_load.mjs"), str(packages)]
         yield f"Emmett, {waiting} waiting", _run([*script, url, str(waiting), str(COMMANDS)])

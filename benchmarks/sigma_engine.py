@@ -1,9 +1,8 @@
 """Events a second through the rule engine, one core, with the published rules: `python -m benchmarks.sigma_engine`.
 
-Rules and telemetry are recorded data by others (`TENET_SHARED_DATA`); without them nothing is measured. Events go
-through `services.detections.domain.sigma.lines`, as in `tenet rules match`: from a line of JSON to the rules that match.
-Each measurement runs in a process of its own. Peers are run over the same rules and lines when they are named:
-`TENET_RSIGMA` is the program rsigma, `TENET_ZIRCOLITE` a command that takes rules and events (see `sigma_peers`).
+Rules and telemetry are recorded data by others (`TENET_SHARED_DATA`); without them nothing is measured. Events go the
+way that `tenet rules match` takes: from a line of JSON to the rules that match. Each measurement runs in a process of
+its own. Peers are run over the same rules and lines where they are named (see `sigma_peers`).
 """
 
 import multiprocessing
@@ -26,8 +25,7 @@ from services.detections.domain.sigma.packs import compile_pack, pack_of, rule_t
 ROUNDS = 4
 TENANTS = 1_000
 EXCEPTIONS_PER_TENANT = 5
-CHANGED = b"title: "
-MEBIBYTE = 1024 * 1024
+TITLE = b"title: "
 Spawned = Callable[..., Any]
 
 
@@ -42,13 +40,15 @@ def figures(shared: Path) -> list[Figure]:
         dense, fresh, words = (_apart(kind, shared, cache) for kind in (attack_dense, every_value_unique, by_keywords))
         own = _apart(with_tenants, shared, cache)
         changed = _apart(one_rule_changed, shared, cache)
-        zircolite, rsigma = (peer(shared, Path(room)) for peer in (sigma_peers.zircolite, sigma_peers.rsigma))
+        zircolite, rsigma = (sigma_peers.rate(name, shared, Path(room)) for name in ("Zircolite", "rsigma"))
     best = max(warm["rate"], alone["rate"])
     return [
         Figure("recorded telemetry, parse included", best, 100_000, warm["detail"], unit="/s"),
         *_against("Zircolite", best, zircolite, 100),
         *_against("rsigma", best, rsigma, 1),
-        Figure("two processes : one", sum(each["rate"] for each in two) / best, 1.8, "both at once, half the lines each"),
+        Figure(
+            "two processes : one", sum(each["rate"] for each in two) / best, 1.8, "both at once, each over all lines"
+        ),
         Figure("every value unique", fresh["rate"], 24_000, fresh["detail"], unit="/s"),
         Figure("attack-dense process creation", dense["rate"], 40_000, dense["detail"], unit="/s"),
         Figure("keywords in lines of a log", words["rate"], 200_000, words["detail"], unit="/s"),
@@ -173,7 +173,7 @@ def one_rule_changed(shared: Path, directory: Path) -> dict[str, Any]:
     over(engine, lines)
     texts = dict(rule_texts(archive))
     path = next(path for path, text in texts.items() if b"category: process_creation" in text)
-    texts[path] = texts[path].replace(CHANGED, CHANGED + b"Changed ", 1)
+    texts[path] = texts[path].replace(TITLE, TITLE + b"Changed ", 1)
     known = {rule.sha256: rule for rule in engine.rules}
     changed = pack_of(texts)
     started = time.perf_counter()
@@ -212,4 +212,4 @@ if __name__ == "__main__":
     if not data.is_dir():
         sys.exit(f"Recorded data is absent: {data} (set TENET_SHARED_DATA). Nothing was measured.")
     for figure in figures(data):
-        print(figure, f"  {figure.detail}" if figure.detail else "", flush=True)
+        print(f"{figure}   {figure.detail}", flush=True)

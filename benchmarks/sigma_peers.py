@@ -1,4 +1,8 @@
-"""Other engines that run Sigma rules, over the same rules and events; each is skipped when it is not here."""
+"""Other engines that run Sigma rules, over the same rules and events; each is skipped when it is not here.
+
+A variable of the environment holds the command of each, in which `{rules}` stands for a directory of rules and
+`{events}` for a file of JSON lines.
+"""
 
 import gc
 import os
@@ -11,30 +15,23 @@ from zipfile import ZipFile
 
 from benchmarks.sigma_events import recorded
 
+PEERS = {"Zircolite": "TENET_ZIRCOLITE", "rsigma": "TENET_RSIGMA"}
 PEER_SECONDS = 600
 
 
-def rsigma(shared: Path, room: Path) -> float | None:
-    """Events a second of the program that `TENET_RSIGMA` names (rsigma 0.23, `rsigma engine eval`), without loading."""
-    program = os.environ.get("TENET_RSIGMA")
-    if not program:
-        return None
-    rules, events = _rules(shared, room), _events(shared, room)
-    one = room / "one.jsonl"
-    one.write_bytes(events.read_bytes().partition(b"\n")[0] + b"\n")
-    command = [program, *shlex.split(os.environ.get("TENET_RSIGMA_ARGUMENTS", "engine eval")), "--rules", str(rules)]
-    idle = _seconds([*command, "--event", f"@{one}"])
-    return len(recorded(shared)) / (_seconds([*command, "--event", f"@{events}"]) - idle)
-
-
-def zircolite(shared: Path, room: Path) -> float | None:
-    """Events a second of the command `TENET_ZIRCOLITE`, to which rules (converted by itself) and events are added."""
-    command = os.environ.get("TENET_ZIRCOLITE")
+def rate(name: str, shared: Path, room: Path) -> float | None:
+    """Events a second of a peer, beyond what it takes for a single one; None when it is not here."""
+    command = os.environ.get(PEERS[name])
     if not command:
         return None
-    rules, events = _rules(shared, room), _events(shared, room)
-    arguments = ["--ruleset", str(rules), "--events", str(events), "--jsonl", "--outfile", str(room / "found.json")]
-    return len(recorded(shared)) / _seconds([*shlex.split(command), *arguments])
+    rules, events, one = _rules(shared, room), room / "events.jsonl", room / "one.jsonl"
+    lines = recorded(shared)
+    for path, content in ((events, lines), (one, lines[:1])):
+        path.write_bytes(b"".join(line + b"\n" for line in content))
+    loading, all_of_it = (
+        _seconds([part.format(rules=rules, events=path) for part in shlex.split(command)]) for path in (one, events)
+    )
+    return len(lines) / (all_of_it - loading)
 
 
 def quieten_the_collector() -> None:
@@ -54,13 +51,6 @@ def _rules(shared: Path, room: Path) -> Path:
         with ZipFile(shared / "sigma" / "rules.zip") as archive:
             archive.extractall(directory)
     return directory
-
-
-def _events(shared: Path, room: Path) -> Path:
-    path = room / "events.jsonl"
-    if not path.exists():
-        path.write_bytes(b"".join(line + b"\n" for line in recorded(shared)))
-    return path
 
 
 def _seconds(command: list[str]) -> float:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from contracts.events.base import Event, Sealed, event
+from contracts.events.base import Event, Payload, Sealed, event, upcaster
 
 
 class ErasureBasis(StrEnum):
@@ -158,14 +158,23 @@ class FieldErased(Event):
     requested_by: str
 
 
-@event("tenet.ledger.ErasureCarriedOut", category="custody")
+@event("tenet.ledger.ErasureCarriedOut", category="custody", version=2)
 class ErasureCarriedOut(Event):
     """Key, openings and copies on the server are gone. Copies that were handed over are out of reach, and listed.
 
     `fields` were sealed before the erasure, in entries of this ledger. `exports` are those whose range (LedgerExported)
-    holds one of these entries and which were made before: whoever has one may have the value.
+    holds one of these entries and which were made before: whoever has one may have the value. `openings` is how many
+    openings the recording attempt deleted: fewer than `fields` where an earlier erasure or an attempt that was cut off
+    had deleted some; None where it was not counted.
     """
 
     erasure_id: str
     fields: int
     exports: tuple[str, ...]
+    openings: int | None
+
+
+@upcaster("tenet.ledger.ErasureCarriedOut", 1)
+def _erasure_carried_out_1(payload: Payload) -> Payload:
+    """What was deleted was not counted."""
+    return {**payload, "openings": None}

@@ -282,13 +282,17 @@ class ServiceLevelResumed(Event):
 
 @event("tenet.cases.ServiceLevelRetimed", category="service_level")
 class ServiceLevelRetimed(Event):
-    """The case's priority changed, and with it this deadline. `relaxed`: it lies later, on a lead's word."""
+    """The case's priority changed, and with it this deadline. `relaxed`: it lies later, on a lead's word.
+
+    The calendar is that of the new priority. While the clock is paused, the deadline is the one it was paused with.
+    """
 
     case_id: str
     episode: int
     objective: Objective
     priority: Priority
     minutes: int
+    calendar: CalendarRef | None
     deadline: Instant
     relaxed: bool
 

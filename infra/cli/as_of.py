@@ -1,8 +1,13 @@
-"""`--at`: what was known at a position of a ledger, or at a time, which stands for one position for good."""
+"""The two clocks of a query.
+
+`--at`: what was known at a position of a ledger, or at a time, which stands for one position for good.
+`--as-happened-at`: what had happened in the world by a time, as far as that is known. Both together go as well.
+"""
 
 from typing import Annotated
 
 import typer
+from google.protobuf.timestamp_pb2 import Timestamp
 from tenet.ledger.v1 import ledger_read_pb2 as ledger
 
 from infra.cli.problems import UsageProblem
@@ -12,6 +17,15 @@ from infra.cli.words import moment
 At = Annotated[
     str, typer.Option("--at", metavar="WHEN", help="As it was known then: a position of the ledger, or a time.")
 ]
+AsHappenedAt = Annotated[
+    str,
+    typer.Option("--as-happened-at", metavar="TIME", help="What had happened in the world by then, as far as known."),
+]
+
+
+def happened(text: str) -> Timestamp | None:
+    """The time that `--as-happened-at` names; None when it names none. Raises UsageProblem."""
+    return moment(text) if text else None
 
 
 async def position_of(session: Session, tenant_id: str, at: str) -> int | None:

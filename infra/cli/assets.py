@@ -5,9 +5,9 @@ from tenet.assets.v1 import assets_pb2 as pb
 from tenet.assets.v1 import assets_read_pb2 as read
 from tenet.assets.v1 import assets_write_pb2 as write
 
-from infra.cli.as_of import At, position_of_one
+from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
-from infra.cli.output import say, show_json, show_table
+from infra.cli.output import say, show_json, show_pairs, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
 from infra.cli.words import sealed, time_of, value_of, word, words
@@ -85,6 +85,49 @@ def list_assets(
                 for a in found.assets
             ],
             empty="No asset.",
+        )
+
+    call(work, who, server)
+
+
+@assets.command("show")
+def show(
+    tenant_id: TenantOption,
+    asset_id: str = typer.Argument(..., metavar="ASSET"),
+    at: At = "",
+    as_happened_at: AsHappenedAt = "",
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """One asset, opened as far as you may see."""
+
+    async def work(session: Session) -> None:
+        request = read.GetAssetRequest(
+            tenant_id=tenant(tenant_id),
+            asset_id=asset_id,
+            at_position=await position_of(session, tenant_id, at),
+            as_happened_at=happened(as_happened_at),
+        )
+        answer = await session.ask(request, read.GetAssetResponse)
+        if as_json:
+            show_json(answer)
+            return
+        found = answer.asset
+        show_pairs(
+            [
+                ("asset", found.asset_id),
+                ("name", sealed(found.name)),
+                ("addresses", ", ".join(sealed(each) for each in found.addresses)),
+                ("owner", sealed(found.owner)),
+                ("context", sealed(found.business_context)),
+                ("kind", word(pb.AssetKind, found.kind)),
+                ("class", word(pb.AssetClass, found.asset_class)),
+                ("value", found.value),
+                ("group", found.group),
+                ("retired", "yes" if found.retired else ""),
+                ("as known at", f"position {answer.sight.position}"),
+            ]
         )
 
     call(work, who, server)

@@ -6,7 +6,7 @@ from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
-from infra.cli.as_of import At, position_of
+from infra.cli.as_of import AsHappenedAt, At, happened, position_of
 from infra.cli.case_pages import show_case, show_timeline
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_table
@@ -58,6 +58,7 @@ def show(
     tenant_id: TenantOption,
     case_id: str = Identifier,
     at: At = "",
+    as_happened_at: AsHappenedAt = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -65,7 +66,7 @@ def show(
     """One case with its plan, approvals and actions."""
 
     async def work(session: Session) -> None:
-        answer = await _case(session, tenant_id, case_id, at)
+        answer = await _case(session, tenant_id, case_id, at, as_happened_at)
         if as_json:
             show_json(answer)
         else:
@@ -79,6 +80,7 @@ def timeline(
     tenant_id: TenantOption,
     case_id: str = Identifier,
     at: At = "",
+    as_happened_at: AsHappenedAt = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -86,7 +88,7 @@ def timeline(
     """What happened, with both clocks: when it occurred, and when it was recorded."""
 
     async def work(session: Session) -> None:
-        answer = await _case(session, tenant_id, case_id, at)
+        answer = await _case(session, tenant_id, case_id, at, as_happened_at)
         if as_json:
             show_json(answer)
         else:
@@ -95,9 +97,11 @@ def timeline(
     call(work, who, server)
 
 
-async def _case(session: Session, tenant_id: str, case_id: str, at: str) -> read.GetCaseResponse:
+async def _case(session: Session, tenant_id: str, case_id: str, at: str, as_happened_at: str) -> read.GetCaseResponse:
     then = await position_of(session, tenant(tenant_id), at)
-    request = read.GetCaseRequest(tenant_id=tenant_id, case_id=case_id, at_position=then)
+    request = read.GetCaseRequest(
+        tenant_id=tenant_id, case_id=case_id, at_position=then, as_happened_at=happened(as_happened_at)
+    )
     return await session.ask(request, read.GetCaseResponse)
 
 

@@ -33,7 +33,7 @@ def clocks(tenants: TenantsOption = None, as_json: Json = False, who: As = "", s
                 "records>",
                 "skewed>",
                 "late>",
-                "disordered>",
+                "out of order>",
                 "come p95>",
                 "raised p95>",
                 "last",
@@ -61,11 +61,20 @@ def clocks(tenants: TenantsOption = None, as_json: Json = False, who: As = "", s
 
 def _within(ages: read.Ages) -> str:
     """The bound below which 95 of 100 ages are; empty where there are none."""
-    bounds = [str(bound.ToTimedelta()) for bound in ages.upper_bounds]
+    bounds = [_span(bound.ToTimedelta()) for bound in ages.upper_bounds]
     place = _place(ages.counts)
     if place is None:
         return ""
-    return f"≤ {bounds[place]}" if place < len(bounds) else f"> {timedelta(days=1)}"
+    return f"≤ {bounds[place]}" if place < len(bounds) else f"> {bounds[-1]}"
+
+
+def _span(bound: timedelta) -> str:
+    """`15 s`, `5 min`, `6 h`: the bounds are whole units."""
+    seconds = int(bound.total_seconds())
+    for unit, name in ((3600, "h"), (60, "min")):
+        if seconds % unit == 0:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
 
 
 def _place(counts: Sequence[int]) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.auth.issuer_keys import read_secret
-from infra.cli.problems import Problem
+from infra.cli.problems import Problem, UsageProblem
 from infra.grpc.channel import Authorization
 
 TOKEN_VARIABLE = "TENET_TOKEN"  # noqa: S105  # The name of a variable.
@@ -20,6 +20,9 @@ NAME_REFUSED = 400
 
 
 def fixed_token(token: str) -> Authorization:
+    """Raises UsageProblem for what no header can carry."""
+    _one_word(TOKEN_VARIABLE, token)
+
     async def authorization() -> str:
         return f"Bearer {token}"
 
@@ -27,12 +30,18 @@ def fixed_token(token: str) -> Authorization:
 
 
 def fixed_api_key(credential: str) -> Authorization:
-    """`credential` is `<key id>.<secret>`, as it was issued."""
+    """`credential` is `<key id>.<secret>`, as it was issued. Raises UsageProblem for what no header can carry."""
+    _one_word(API_KEY_VARIABLE, credential)
 
     async def authorization() -> str:
         return f"ApiKey {credential}"
 
     return authorization
+
+
+def _one_word(variable: str, credential: str) -> None:
+    if not credential.isascii() or not credential.isprintable() or " " in credential:
+        raise UsageProblem(f"{variable} holds more than one credential, or something else.")
 
 
 class LocalTokens:

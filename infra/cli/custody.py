@@ -135,12 +135,16 @@ def show(
                     ("subject", each.subject),
                     ("field", f"{each.field.path} of entry {each.field.position}" if each.HasField("field") else "all"),
                     ("basis", word(admin.ErasureBasis, each.basis)),
-                    ("state", f"{decided}; {each.fields} fields"),
+                    ("state", f"{decided}; {each.fields} fields" + _deleted(each)),
                     ("out of reach", ", ".join(each.unreachable_exports) or "nothing was handed over"),
                 ]
             )
 
     call(work, who, server)
+
+
+def _deleted(erasure: read.Erasure) -> str:
+    return f", {erasure.openings} openings deleted" if erasure.HasField("openings") else ""
 
 
 @app.command("places")

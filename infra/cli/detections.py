@@ -7,7 +7,7 @@ from tenet.detections.v1 import detections_pb2 as pb
 from tenet.detections.v1 import detections_read_pb2 as read
 from tenet.detections.v1 import detections_write_pb2 as write
 
-from infra.cli.as_of import At, position_of
+from infra.cli.as_of import AsHappenedAt, At, happened, position_of
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_pairs, show_table
 from infra.cli.paging import every
@@ -61,6 +61,7 @@ def show(
     tenant_id: TenantOption,
     detection_id: str = Identifier,
     at: At = "",
+    as_happened_at: AsHappenedAt = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -69,7 +70,12 @@ def show(
 
     async def work(session: Session) -> None:
         then = await position_of(session, tenant(tenant_id), at)
-        request = read.GetDetectionRequest(tenant_id=tenant_id, detection_id=detection_id, at_position=then)
+        request = read.GetDetectionRequest(
+            tenant_id=tenant_id,
+            detection_id=detection_id,
+            at_position=then,
+            as_happened_at=happened(as_happened_at),
+        )
         answer = await session.ask(request, read.GetDetectionResponse)
         if as_json:
             show_json(answer)

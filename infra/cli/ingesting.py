@@ -114,8 +114,7 @@ async def send_batches(
         while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             if len(under_way) >= IN_FLIGHT:
                 done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                await asyncio.gather(*done)
             under_way.add(asyncio.create_task(_send(session, sending, batch, totals, taken)))
         for task in list(under_way):
             await task

@@ -71,6 +71,19 @@ class Repository:
             return await self._catch_up(tenant_id, _begin(aggregate, stream), at)
         return await self._load_now(tenant_id, aggregate, stream)
 
+    async def history(
+        self, tenant_id: TenantId, category: str, identifier: str, *, at: int | None = None
+    ) -> list[Recorded[Any]]:
+        """Every entry of a stream in order, or those at or before a position. Raises as `load` does."""
+        stream = stream_name(category, identifier)
+        found: list[Recorded[Any]] = []
+        while True:
+            entries = await self._reads.read_stream(tenant_id, stream, len(found), at)
+            found += self._mapper.decode_all(entries)
+            if len(entries) < STREAM_PAGE:
+                return found
+            await asyncio.sleep(0)
+
     def remembered(self, tenant_id: TenantId, aggregate: Aggregate[S], identifier: str) -> Loaded[S] | None:
         """The state as this process last saw it, which others may have moved on from since. Asks nobody."""
         return self._cache.get((tenant_id, stream_name(aggregate.category, identifier), id(aggregate)))

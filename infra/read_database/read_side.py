@@ -36,7 +36,7 @@ class ReadSide:
         applied = Applied()
         self.database = database
         self.views = tuple(views)
-        self.reader = Reader(database, views, applied)
+        self.reader = Reader(database, views, applied, feed.heads)
         self.projections = ProjectionRunner(database, feed, tenants, views, applied)
         self.policies = PolicyRunner(database, feed, tenants, policies, clock)
         self.timers = TimerRunner(database, timers or {}, clock)

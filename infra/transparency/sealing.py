@@ -25,6 +25,10 @@ from infra.transparency.tiles import WIDTH
 
 POLL_SECONDS = 0.4
 """Between two looks at the heads; with one pass this keeps a quiet log at most a second behind."""
+LOADED_POLL_SECONDS = 0.7
+"""The same while entries come in numbers: larger rounds write fewer checkpoints and partial tiles for them."""
+LOADED_ENTRIES = 2_000
+"""Entries of one look from which on that holds."""
 POLL_SHARE = 10
 """A look that takes long is repeated after this many times its own length, so that it costs a tenth at most."""
 TURNS_AT_ONCE = 2
@@ -66,6 +70,8 @@ class Sealing:
     _resting: dict[TenantId, float] = field(default_factory=dict)
     _rechecks: dict[TenantId, int] = field(default_factory=dict)
     _rechecked_at: float = 0.0
+    _sealed: int = 0
+    """Entries that this process has sealed."""
 
     def origin(self, tenant_id: TenantId) -> str:
         """The present origin of the tenant's log."""
@@ -93,10 +99,11 @@ class Sealing:
             with self.storage.sealing() as mine:
                 self.active = mine
                 while mine:
-                    started = self.monotonic()
+                    started, before = self.monotonic(), self._sealed
                     await self._look()
                     took = self.monotonic() - started
-                    await asyncio.sleep(max(POLL_SECONDS - took, 0.0))
+                    pause = LOADED_POLL_SECONDS if self._sealed - before >= LOADED_ENTRIES else POLL_SECONDS
+                    await asyncio.sleep(max(pause - took, 0.0))
             await asyncio.sleep(CLAIM_SECONDS)
 
     async def _look(self) -> None:
@@ -161,6 +168,7 @@ class Sealing:
             return
         if sealed is not None:
             SEALED.inc(sealed.size - before)
+            self._sealed += sealed.size - before
             self.heads[tenant_id] = sealed
         self._open[tenant_id] = sealer
         while len(self._open) > MAX_OPEN_LOGS:

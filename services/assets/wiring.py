@@ -8,6 +8,7 @@ from tenet.assets.v1 import assets_read_pb2, assets_write_pb2
 
 from infra.grpc import Hosted
 from infra.hosting import Foundation, serve_until_stopped
+from infra.read_database.happened import Happened
 from infra.read_database.read_side import ReadSide
 from infra.read_database.turns import in_background
 from infra.runtime.settings import Settings
@@ -42,7 +43,9 @@ def wire(foundation: Foundation) -> Wired:
         views=VIEWS,
         policies=[RecordHeartbeatWhenTelemetryReceived(assets)],
     )
-    read = AssetsReadServicer(read_side.reader, heartbeats, foundation.opener, foundation.keys)
+    read = AssetsReadServicer(
+        read_side.reader, Happened(ledger.repository), heartbeats, foundation.opener, foundation.keys
+    )
     write = AssetsWriteServicer(assets, clock)
     hosted = (
         Hosted.of(assets_read_pb2, "AssetsReadService", read),

@@ -15,6 +15,7 @@ from tenet.cases.v1 import (
 from contracts.ids import TenantId
 from infra.grpc import Hosted
 from infra.hosting import Foundation, serve_until_stopped
+from infra.read_database.happened import Happened
 from infra.read_database.policies import Policy
 from infra.read_database.read_side import ReadSide
 from infra.read_database.reader.queries import Reader
@@ -101,7 +102,7 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         policies=[*policies_of(application, outbox, post), opening, cancelling, overdue, tripwires],
         timers=Timers(application).handlers(),
     )
-    read = CasesReadServicer(read_side.reader, application, foundation.opener, clock)
+    read = CasesReadServicer(read_side.reader, Happened(ledger.repository), application, foundation.opener, clock)
     hosted = (
         Hosted.of(cases_read_pb2, "CasesReadService", read),
         Hosted.of(

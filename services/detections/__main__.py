@@ -7,12 +7,10 @@ from pathlib import Path
 import structlog
 
 from contracts.errors import TenetError
-from infra.hosting import run_service
 from infra.runtime.settings import Settings
 from services.detections.application import rule_files, rule_matching, rule_regression
 from services.detections.application.rule_cache import RuleCache
 from services.detections.domain.sigma.packs import CompiledPack
-from services.detections.wiring import SERVICE, start
 
 OK, FAILED, USAGE = 0, 1, 2
 MAX_NAMED = 20
@@ -20,7 +18,7 @@ MAX_NAMED = 20
 
 def main(arguments: list[str]) -> int:
     if arguments[:1] not in (["match"], ["test"]):
-        return run_service(SERVICE, start)
+        return _serve()
     parser = argparse.ArgumentParser(prog="tenet rules")
     commands = parser.add_subparsers(dest="command", required=True)
     match = commands.add_parser("match")
@@ -42,6 +40,14 @@ def main(arguments: list[str]) -> int:
         return USAGE
     finally:
         cache.close()
+
+
+def _serve() -> int:
+    # What only the service needs takes longer to load than many a file takes to judge.
+    from infra.hosting import run_service
+    from services.detections.wiring import SERVICE, start
+
+    return run_service(SERVICE, start)
 
 
 def _match(rules: Path, events: Path, cache: RuleCache) -> int:

@@ -24,6 +24,7 @@ from tenet.detections.v1 import (
 from infra.grpc import Hosted
 from infra.hosting import Foundation, serve_until_stopped
 from infra.object_store import DirectoryStore
+from infra.read_database.happened import Happened
 from infra.read_database.read_side import ReadSide
 from infra.read_database.turns import in_background
 from infra.runtime.settings import Settings
@@ -121,7 +122,11 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
     triage = Triage(ledger.handler, ledger.feed)
     rule_packs = RulePacks(ledger.handler, foundation.objects, rules)
     hosted = (
-        Hosted.of(detections_read_pb2, "DetectionsReadService", DetectionsReadServicer(side.reader, foundation.opener)),
+        Hosted.of(
+            detections_read_pb2,
+            "DetectionsReadService",
+            DetectionsReadServicer(side.reader, Happened(ledger.repository), foundation.opener),
+        ),
         Hosted.of(detections_write_pb2, "DetectionsWriteService", DetectionsWriteServicer(triage)),
         Hosted.of(detections_admin_pb2, "DetectionsAdminService", DetectionsAdminServicer(rule_packs)),
         Hosted.of(detections_clocks_read_pb2, "DetectionsClocksReadService", DetectionsClocksReadServicer(side.reader)),

@@ -140,6 +140,7 @@ async def test_a_customers_approver_answers_a_data_subjects_request_alone_and_no
     assert await tenant.leaf_hashes(3) == before
     (erasure,) = (await tenant.custody()).erasures
     assert (erasure.carried_out, erasure.fields, erasure.reason.value) == (True, 3, "asked by letter")
+    assert erasure.openings == 3
 
 
 async def test_any_other_basis_and_the_providers_people_need_a_second_person(tenant: Tenant) -> None:

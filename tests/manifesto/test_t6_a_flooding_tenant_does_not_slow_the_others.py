@@ -1,9 +1,9 @@
 """T6: eight tenants replay at once, one floods, and the others are served as before.
 
-The wanted bound, a move of their 95th percentile by less than a fifth, is measured by `python -m benchmarks.fairness` and
-is not met yet (ADR 18). Here, beside other work, the bound is wide: it catches a flood that stops the others, not one that
-slows them, and it does not notice when the analysis thread's turns go by arrival instead of by tenant. That the turns
-rotate is what `tests/services/detections/test_turns_and_quotas.py` shows, without any clock.
+The wanted bound, a move of their 95th percentile by less than a fifth, is measured by `python -m benchmarks.fairness`
+and is not met yet (ADR 18). Here, beside other work, the bound is wide: it catches a flood that stops the others, not
+one that slows them, and does not notice when the analysis thread's turns go by arrival instead of by tenant. That the
+turns rotate is what `tests/services/detections/test_turns_and_quotas.py` shows, without any clock.
 """
 
 import pytest

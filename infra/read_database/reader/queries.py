@@ -1,7 +1,7 @@
 """The reader: answers from a service's views, in the scope of the tenants asked about, at a position that it states."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,10 +17,24 @@ from infra.read_database.reader.waiting import FIRST_POLL_SECONDS, MAX_POLL_SECO
 from infra.read_database.views import DocumentView
 
 D = TypeVar("D")
+Heads = Callable[[Sequence[TenantId]], Awaitable[Mapping[TenantId, int]]]
+"""The next position of each of these tenants' ledgers."""
 
 DEFAULT_WAIT_SECONDS = 10.0
 """How long a query without a deadline of its own waits for a position."""
 MAX_WAIT_SECONDS = 120.0
+
+
+class PositionNegative(InvalidArgument):
+    """Positions of a ledger begin at 0."""
+
+    reason = "POSITION_NEGATIVE"
+
+
+class PositionBeyondHead(InvalidArgument):
+    """Nothing is known as of a position that the ledger has not reached."""
+
+    reason = "POSITION_BEYOND_HEAD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +49,20 @@ class _Standing:
 
 
 class Reader:
-    """Reads views of one service. `applied` is shared with the process's runner; without it the reader only polls."""
+    """Reads views of one service. `applied` is shared with the process's runner; without it the reader only polls.
+
+    With `heads` a position beyond a ledger's end is refused at once; without it, it is waited for.
+    """
 
     def __init__(
-        self, database: ReadDatabase, views: Sequence[DocumentView[Any]], applied: Applied | None = None
+        self,
+        database: ReadDatabase,
+        views: Sequence[DocumentView[Any]],
+        applied: Applied | None = None,
+        heads: Heads | None = None,
     ) -> None:
         self._database = database
+        self._heads = heads
         self._views = tuple(views)
         self._applied = applied or Applied()
 
@@ -61,6 +83,25 @@ class Reader:
                     f"A view has not reached position {min_position}.",
                     metadata={"min_position": str(min_position), **behind},
                 )
+
+    async def _reached(
+        self, tenant_id: TenantId, at: int | None, deadline: float | None, view: DocumentView[Any]
+    ) -> None:
+        """Returns once the view can show what was known at a position.
+
+        Raises PositionNegative, PositionBeyondHead, NotYetApplied.
+        """
+        if at is None:
+            return
+        if at < 0:
+            raise PositionNegative("Positions of a ledger begin at 0.", metadata={"position": str(at)})
+        if self._heads is not None and await self._behind(tenant_id, at, [view]):
+            head = (await self._heads([tenant_id])).get(tenant_id, 0)
+            if at >= head:
+                raise PositionBeyondHead(
+                    f"The ledger has no entry at position {at} yet.", metadata={"head": str(head), "position": str(at)}
+                )
+        await self.waited(tenant_id, at, deadline, view)
 
     async def _behind(self, tenant_id: TenantId, position: int, views: Sequence[DocumentView[Any]]) -> dict[str, str]:
         """The views that have not reached the position, each with its state."""
@@ -88,7 +129,7 @@ class Reader:
         deadline: float | None = None,
     ) -> Document[D] | None:
         """See DocumentView.get."""
-        await self.waited(tenant_id, at, deadline, view)
+        await self._reached(tenant_id, at, deadline, view)
         waiting = _Waiting(self._applied, tenant_id, deadline)
         while True:
             async with self._database.reading([tenant_id]) as conn:
@@ -113,7 +154,7 @@ class Reader:
         """See DocumentView.list."""
         positions = _positions(tenant_ids, at)
         for tenant_id, position in positions.items():
-            await self.waited(tenant_id, position, deadline, view)
+            await self._reached(tenant_id, position, deadline, view)
         keyset = Keyset.of(view.COLUMNS, order, *identity_of(view.NAME, view.VERSION, tenant_ids, where, positions))
         async with self._database.reading(tenant_ids) as conn:
             standing = await self._standing(conn, view, tenant_ids)

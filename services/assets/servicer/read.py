@@ -15,6 +15,7 @@ from infra.disclosure.opener import Opened, Opener
 from infra.grpc import Context
 from infra.keys import KeyStore
 from infra.keys.blind_index import address_index, name_index
+from infra.read_database.happened import Happened, past_moment
 from infra.read_database.reader.conditions import Condition, descending, equal, has, one_of
 from infra.read_database.reader.pages import Document, PageRequest
 from infra.read_database.reader.queries import Reader
@@ -41,8 +42,11 @@ D = TypeVar("D")
 
 
 class AssetsReadServicer:
-    def __init__(self, reader: Reader, heartbeats: Heartbeats, opener: Opener, keys: KeyStore) -> None:
+    def __init__(
+        self, reader: Reader, happened: Happened, heartbeats: Heartbeats, opener: Opener, keys: KeyStore
+    ) -> None:
         self._reader = reader
+        self._happened = happened
         self._heartbeats = heartbeats
         self._opener = opener
         self._keys = keys
@@ -51,7 +55,8 @@ class AssetsReadServicer:
         found = await self._get(ASSETS, request, request.asset_id, context)
         if found is None:
             raise AssetUnknown(request.asset_id)
-        return rpc.GetAssetResponse(asset=(await self._asset_messages([found], context))[0])
+        asset = (await self._asset_messages([found], context))[0]
+        return rpc.GetAssetResponse(asset=asset, sight=_sight(ASSETS, found.position))
 
     async def ListAssets(self, request: rpc.ListAssetsRequest, context: Context) -> rpc.ListAssetsResponse:
         where: list[Condition] = []
@@ -94,7 +99,8 @@ class AssetsReadServicer:
         found = await self._get(FINDINGS, request, request.finding_id, context)
         if found is None:
             raise FindingUnknown(request.finding_id)
-        return rpc.GetFindingResponse(finding=(await self._finding_messages([found], context))[0])
+        finding = (await self._finding_messages([found], context))[0]
+        return rpc.GetFindingResponse(finding=finding, sight=_sight(FINDINGS, found.position))
 
     async def ListFindings(self, request: rpc.ListFindingsRequest, context: Context) -> rpc.ListFindingsResponse:
         states = [named(FINDING_STATES, state) for state in request.states] or OPEN_STATES
@@ -127,7 +133,15 @@ class AssetsReadServicer:
         asset_ids = found.document.asset_ids[:MAX_LOOKUP_RESULTS] if found else ()
         assets = await self._assets_by_id(tenant_id, asset_ids)
         live = [item for item in assets if not item.document.retired and index in item.document.indexes]
-        return rpc.LookUpAssetResponse(assets=await self._asset_messages(live, context))
+
+        def borne(asset: pb.Asset) -> bool:
+            """Whether it still bears what was asked for: of what was erased only the index is left."""
+            texts = [asset.name] if by_name else asset.addresses
+            again = name_index if by_name else address_index
+            return any(text.withheld or (not text.erased and again(key, text.value) == index) for text in texts)
+
+        shown = await self._asset_messages(live, context)
+        return rpc.LookUpAssetResponse(assets=[asset for asset in shown if borne(asset)])
 
     async def _wait(
         self,
@@ -150,8 +164,13 @@ class AssetsReadServicer:
         self, view: DocumentView[D], request: rpc.GetAssetRequest | rpc.GetFindingRequest, key: str, context: Context
     ) -> Document[D] | None:
         await self._wait(view, request, context)
+        tenant_id = context.call.tenant_id
         at = request.at_position if request.HasField("at_position") else None
-        return await view.get(self._reader, context.call.tenant_id, key, at=at, deadline=context.deadline)
+        found = await view.get(self._reader, tenant_id, key, at=at, deadline=context.deadline)
+        if found is None or not request.HasField("as_happened_at"):
+            return found
+        moment = past_moment(request.as_happened_at, context.call.now)
+        return await self._happened.get(view, tenant_id, key, moment, known_at=found.position)
 
     async def _assets_by_id(self, tenant_id: TenantId, asset_ids: Iterable[str]) -> Sequence[Document[AssetRow]]:
         wanted = list(dict.fromkeys(asset_ids))
@@ -231,6 +250,10 @@ def _at(
     if len(context.tenants) != 1:
         raise PositionWithoutTenant
     return request.at_position
+
+
+def _sight(view: DocumentView[D], position: int) -> common.Sight:
+    return common.Sight(view=view.NAME, view_version=view.VERSION, position=position)
 
 
 def _place(item: Document[D]) -> Place:

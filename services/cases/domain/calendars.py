@@ -83,9 +83,7 @@ def publish_calendar(state: Calendar, tenant_id: TenantId, definition: CalendarD
 
 
 def reference_to(published: CalendarPublished) -> CalendarRef:
-    return CalendarRef(
-        calendar_id=published.calendar_id, version=published.calendar_version, digest=published.digest
-    )
+    return CalendarRef(calendar_id=published.calendar_id, version=published.calendar_version, digest=published.digest)
 
 
 def after(calendar: CalendarDefinition | None, start: datetime, seconds: int) -> datetime:
@@ -116,10 +114,6 @@ def elapsed(calendar: CalendarDefinition | None, start: datetime, end: datetime)
             break
         total += min(span.end, end) - max(span.start, start)
     return int(total.total_seconds())
-
-
-def is_open(calendar: CalendarDefinition, at: datetime) -> bool:
-    return any(span.start <= at < span.end for span in _openings(calendar, at, 2))
 
 
 def _openings(calendar: CalendarDefinition, start: datetime, days: int) -> Iterator[Span]:

@@ -55,6 +55,10 @@ def _unsaid(value: Sized) -> bool:
     return not value
 
 
+def _unsaid_number(value: int | None) -> bool:
+    return value is None
+
+
 class Channel(Part):
     """A way to reach a contact. `relies_on`: external identifiers of what it depends on, or own_accounts.
 
@@ -85,12 +89,17 @@ class PriorityRule(Part):
 
 
 class Deadlines(Part):
-    """Service objectives in minutes from the opening of a case."""
+    """Service objectives in minutes from the opening of a case, of a calendar's business time if one is named.
+
+    A calendar that the tenant has not published counts every hour, so that a slip of the pen relaxes nothing.
+    """
 
     acknowledge_minutes: Minutes
     decide_minutes: Minutes
     contain_minutes: Minutes
     resolve_minutes: Minutes
+    notify_minutes: Annotated[Minutes | None, Field(exclude_if=_unsaid_number)] = None
+    calendar: Annotated[str, Field(pattern=r"^([a-z][a-z0-9-]{0,62})?$", exclude_if=_unsaid)] = ""
 
 
 class Approvals(Part):
@@ -135,6 +144,8 @@ class StepRule(Part):
     ring: Annotated[int, Field(ge=1, le=100)] | None = None
     window: Name | None = None
     without_evidence: str = Field(default="", max_length=2000)
+    certification: Annotated[str, Field(pattern=r"^([a-z][a-z0-9-]{0,62})?$", exclude_if=_unsaid)] = ""
+    """What the person has to be certified for who does the step, or has it done by a connector; empty: nothing."""
 
     @property
     def automatable(self) -> bool:

@@ -32,13 +32,14 @@ class Notice:
     recipient: str = ""
     acknowledged: bool = False
     overdue: bool = False
+    case_id: str = ""
 
 
 def evolve_notice(state: Notice, recorded: Recorded[NoticeEvent]) -> Notice:
     event = recorded.event
     match event:
         case NoticeSent():
-            return Notice(event.notice_id, event.recipient_principal_id)
+            return Notice(event.notice_id, event.recipient_principal_id, case_id=event.case_id)
         case NoticeAcknowledged():
             return replace(state, acknowledged=True)
         case NoticeOverdue():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-import recurring_ical_events
+import recurring_ical_events  # type: ignore[import-untyped]  # it ships no types
 from icalendar import Calendar, Event, vRecur
 
 from contracts.events.people import Layer, Shift
@@ -42,10 +42,13 @@ class OnShift:
 
 def shifts_between(layer: Layer, start: datetime, end: datetime) -> tuple[OnShift, ...]:
     """Every occurrence of the layer's shifts that touches [start, end), the earliest first."""
+    # Whole days of UTC, so that one expansion answers every question about that day.
+    first, last = _midnight(start), _midnight(end) + timedelta(days=1)
     found = [
         OnShift(span, shift.principal_id, layer.name)
         for shift in layer.shifts
-        for span in _occurrences(shift, layer.time_zone, start, end)
+        for span in _occurrences(shift, layer.time_zone, first, last)
+        if span.start < end and span.end > start
     ]
     return tuple(sorted(found, key=lambda each: each.span))
 
@@ -127,6 +130,10 @@ def _starts(shift: Shift, first: datetime, start: datetime, end: datetime) -> It
     calendar.add_component(entry)
     between = recurring_ical_events.of(calendar).between(_wall(start), _wall(end))
     yield from (found.start for found in between)
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _wall(at: datetime) -> datetime:

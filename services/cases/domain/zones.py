@@ -1,4 +1,4 @@
-"""Time zones out of the `tzdata` package, not the machine's, so that the release that a record names is the one used."""
+"""Time zones out of the `tzdata` package, not the machine's: the release that a record names is the one used."""
 
 from datetime import UTC, datetime
 from functools import lru_cache

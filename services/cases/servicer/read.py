@@ -14,6 +14,7 @@ from contracts.ids import TenantId
 from contracts.labels import Label
 from infra.disclosure.opener import Opened, Opener
 from infra.grpc import Context
+from infra.read_database.happened import Happened, past_moment
 from infra.read_database.reader.conditions import Condition, Order, ascending, at_most, descending, equal
 from infra.read_database.reader.pages import Document, Page, PageRequest
 from infra.read_database.reader.queries import Reader
@@ -65,6 +66,11 @@ MAX_CASE_PAGES = 20
 _CASE_PAGE = 500
 
 
+_CasePage = tuple[
+    Document[CaseRow] | None, Sequence[TimelineRow], Sequence[ActionRow], Sequence[NoticeRow], Sequence[EnquiryRow]
+]
+
+
 class PositionWithoutTenant(InvalidArgument):
     """A position belongs to one ledger: a query over several tenants has no use for it."""
 
@@ -82,9 +88,14 @@ class _Query(Protocol):
 
 class CasesReadServicer:
     def __init__(
-        self, reader: Reader, application: CasesApplication, opener: Opener, clock: Callable[[], datetime]
+        self,
+        reader: Reader,
+        happened: Happened,
+        application: CasesApplication,
+        opener: Opener,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._reader, self._application = reader, application
+        self._reader, self._happened, self._application = reader, happened, application
         self._opener, self._clock = opener, clock
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
@@ -93,10 +104,17 @@ class CasesReadServicer:
         if found is None:
             raise CaseUnknown("There is no such case in this tenant.")
         mine = [equal("case_id", case_id)]
-        rows = await self._all(CASE_TIMELINE, mine, ascending("position"), request, context)
-        actions = await self._all(ACTIONS, mine, ascending("first_position"), request, context)
-        notices = await self._all(NOTICES, mine, ascending("sent_position"), request, context)
-        enquiries = await self._all(ENQUIRIES, mine, ascending("sent_position"), request, context)
+        rows: Sequence[TimelineRow] = await self._all(CASE_TIMELINE, mine, ascending("position"), request, context)
+        actions: Sequence[ActionRow] = await self._all(ACTIONS, mine, ascending("first_position"), request, context)
+        notices: Sequence[NoticeRow] = await self._all(NOTICES, mine, ascending("sent_position"), request, context)
+        enquiries: Sequence[EnquiryRow] = await self._all(ENQUIRIES, mine, ascending("sent_position"), request, context)
+        if request.HasField("as_happened_at"):
+            moment = past_moment(request.as_happened_at, context.call.now)
+            found, rows, actions, notices, enquiries = await self._as_happened(
+                found, rows, actions, notices, enquiries, moment
+            )
+            if found is None:
+                raise CaseUnknown("There was no such case in this tenant yet.")
         words = [*_case_page_words(found.document, rows, actions, notices, enquiries)]
         opened = await self._opener.open(context.call, words, purpose="show a case")
         case = case_message(tenant_id, found.document, actions, opened)
@@ -188,6 +206,27 @@ class CasesReadServicer:
         message.version = wanted.version
         message.text = await self._application.charters.text_at(tenant_id, wanted.sha256)
         return message
+
+    async def _as_happened(
+        self,
+        case: Document[CaseRow],
+        rows: Sequence[TimelineRow],
+        actions: Sequence[ActionRow],
+        notices: Sequence[NoticeRow],
+        enquiries: Sequence[EnquiryRow],
+        moment: datetime,
+    ) -> _CasePage:
+        """The case's page by the clock of the world, of what is known of it."""
+        tenant_id, known_at = case.tenant_id, case.position
+        notice_ids = [row.notice.notice_id for row in notices]
+        enquiry_ids = [row.enquiry.enquiry_id for row in enquiries]
+        return (
+            await self._happened.get(CASES, tenant_id, case.key, moment, known_at=known_at),
+            [row for row in rows if row.stamp.occurred_at <= moment],
+            await self._happened.all(ACTIONS, tenant_id, [row.action_id for row in actions], moment, known_at=known_at),
+            await self._happened.all(NOTICES, tenant_id, notice_ids, moment, known_at=known_at),
+            await self._happened.all(ENQUIRIES, tenant_id, enquiry_ids, moment, known_at=known_at),
+        )
 
     async def _get(self, view: DocumentView[D], request: _Query, key: str, context: Context) -> Document[D] | None:
         tenant_id = context.call.tenant_id

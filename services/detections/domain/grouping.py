@@ -16,6 +16,7 @@ from services.detections.config import (
     MAX_DESCRIPTION_BYTES_PER_BATCH,
     MAX_DETECTIONS_PER_BATCH,
     MAX_EVIDENCE_PER_GROUP,
+    SIGNATURE_WINDOW,
 )
 from services.detections.domain.description import Description, describe, place_of
 from services.detections.domain.errors import BatchRaisesTooMuch
@@ -110,13 +111,15 @@ class Grouping:
         self._keys: dict[tuple[object, ...], tuple[str, GroupIdentity]] = {}
         self._described = 0
 
-    def add(self, record: Record, fired: Fired, moment: datetime) -> None:
-        """`moment` is when it happened, or when it was received if the record's clock is not believable.
+    def add(self, record: Record, fired: Fired, moment: datetime) -> str:
+        """The key of the record's group.
+
+        `moment` is when it happened, or when it was received if the record's clock is not believable.
 
         Raises BatchRaisesTooMuch.
         """
         place = Place(*place_of(record))
-        window = window_of(moment)
+        window = window_of(moment, fired.kind)
         identity = (fired.rule.rule_id, place, window)
         known = self._keys.get(identity)
         if known is None:
@@ -131,6 +134,7 @@ class Grouping:
                 "This batch touches more detections than one append can hold; send it in smaller parts.",
                 metadata={"limit": str(MAX_DETECTIONS_PER_BATCH)},
             )
+        return key
 
     def __iter__(self) -> Iterator[Group]:
         return iter(self._groups.values())
@@ -168,5 +172,5 @@ def group_key(index: BlindIndex, rule_id: str, identity: GroupIdentity, window: 
     return index.text("detection_group", "\x1f".join(parts))
 
 
-def window_of(moment: datetime) -> int:
-    return (moment - _EPOCH) // GROUP_WINDOW
+def window_of(moment: datetime, kind: RuleKind) -> int:
+    return (moment - _EPOCH) // (SIGNATURE_WINDOW if kind is RuleKind.SIGNATURE else GROUP_WINDOW)

@@ -13,6 +13,7 @@ from contracts.ids import PROVIDER, TenantId
 from contracts.labels import Label
 from infra.disclosure.opener import Opened, Opener
 from infra.grpc import Context
+from infra.read_database.happened import Happened, past_moment
 from infra.read_database.reader.conditions import (
     Condition,
     Order,
@@ -73,11 +74,14 @@ class PositionWithoutTenant(InvalidArgument):
 
 
 class DetectionsReadServicer:
-    def __init__(self, reader: Reader, opener: Opener) -> None:
-        self._reader, self._opener = reader, opener
+    def __init__(self, reader: Reader, happened: Happened, opener: Opener) -> None:
+        self._reader, self._happened, self._opener = reader, happened, opener
 
     async def GetDetection(self, request: rpc.GetDetectionRequest, context: Context) -> rpc.GetDetectionResponse:
         found = await self._get(DETECTIONS, request, request.detection_id, context)
+        if found is not None and request.HasField("as_happened_at"):
+            moment = past_moment(request.as_happened_at, context.call.now)
+            found = await self._happened.get(DETECTIONS, found.tenant_id, found.key, moment, known_at=found.position)
         if found is None:
             raise DetectionUnknown("There is no such detection.")
         messages = await self._shown([found], context, "show detections", detection_words, detection_message)

@@ -110,9 +110,9 @@ class Erasing:
         if isinstance(event, FieldErased):
             sealed = await field_at(self.feed, tenant_id, event.position, event.path)
             assert sealed is not None, "an erasure is only recorded of a field that is there"
-            await self.openings.erase_field(tenant_id, event.subject, sealed.event_id, sealed.path)
+            deleted = await self.openings.erase_field(tenant_id, event.subject, sealed.event_id, sealed.path)
         else:
-            await self.openings.erase(tenant_id, event.subject)
+            deleted = await self.openings.erase(tenant_id, event.subject)
         traces = await self._traces(recorded)
         await self.copies.delete(tenant_id, traces.exports)
         command = CarryOutErasure(tenant_id=tenant_id, request_id=call.request_id, erasure_id=event.erasure_id)
@@ -120,7 +120,7 @@ class Erasing:
         async def work(unit: Unit) -> None:
             loaded = await unit.load(CUSTODY, _id(tenant_id))
             exports = tuple(traces.exports)
-            unit.append(loaded, custody.carry_out(loaded.state, event.erasure_id, len(traces.fields), exports))
+            unit.append(loaded, custody.carry_out(loaded.state, event.erasure_id, len(traces.fields), deleted, exports))
 
         return await self.handler.handle(call, command, work)
 

@@ -187,11 +187,11 @@ def approve_erasure(state: Custody, command: ApproveErasure, who: Person) -> lis
     ]
 
 
-def carry_out(state: Custody, erasure_id: str, fields: int, exports: tuple[str, ...]) -> list[Event]:
+def carry_out(state: Custody, erasure_id: str, fields: int, openings: int, exports: tuple[str, ...]) -> list[Event]:
     """Nothing where an earlier attempt has recorded it."""
     if state.erasures[erasure_id].carried_out is not None:
         return []
-    return [ErasureCarriedOut(erasure_id=erasure_id, fields=fields, exports=exports)]
+    return [ErasureCarriedOut(erasure_id=erasure_id, fields=fields, exports=exports, openings=openings)]
 
 
 def _erased(

@@ -38,7 +38,8 @@ RESTING_PLACES = (
     RestingPlace(
         "blind_indexes",
         "keyed hashes of asset names and addresses, in AssetRegistered and in two read models",
-        "stay until the tenant's keys are destroyed: whoever holds the search key can test a guess",
+        "a look-up finds nothing by them any more; they stay until the tenant's keys are destroyed, and whoever holds "
+        "the search key can test a guess",
         False,
     ),
     RestingPlace(

@@ -126,6 +126,7 @@ def _erasure(erasure: Erasure, opened: Opened) -> read.Erasure:
         carried_out=done is not None,
         fields=done.fields if done else 0,
         unreachable_exports=done.exports if done else (),
+        openings=done.openings if done else None,
     )
     if erasure.position is not None and erasure.path is not None:
         message.field.position, message.field.path = erasure.position, erasure.path

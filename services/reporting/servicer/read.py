@@ -53,7 +53,8 @@ class ReportingReadServicer:
     async def GetReport(self, request: rpc.GetReportRequest, context: Context) -> rpc.GetReportResponse:
         found = await self._find(request, context, request.at_position if request.HasField("at_position") else None)
         model = await self._reports.model(context.call.tenant_id, found.document.published.model_sha256)
-        return rpc.GetReportResponse(report=await self._message(found, context), model=model)
+        sight = common.Sight(view=REPORTS.NAME, view_version=REPORTS.VERSION, position=found.position)
+        return rpc.GetReportResponse(report=await self._message(found, context), model=model, sight=sight)
 
     async def RenderReport(self, request: rpc.RenderReportRequest, context: Context) -> rpc.RenderReportResponse:
         published = await self._reports.published(context.call.tenant_id, request.report_id)

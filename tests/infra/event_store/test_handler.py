@@ -1,6 +1,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -117,6 +118,79 @@ _ENTRY = (
     b'"2026-01-01T00:00:00.000000Z","schema":1,"stream":"tenant-contended","tenant":"TENANT",'
     b'"type":"tenet.tenancy.TenantActivated","version":VERSION}'
 )
+
+
+async def test_a_second_command_on_a_stream_reads_nothing_of_it_when_nobody_else_wrote(
+    ledger: Ledger, tenant: TenantId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def count(unit: Unit) -> None:
+        unit.append(await unit.load(THINGS, "counter"), [activated(tenant)])
+
+    first, second = a_call(tenant), a_call(tenant)
+    await ledger.handler.handle(first, a_command(first), count)
+
+    async def no_read(*_: object) -> None:
+        raise AssertionError("the stream was read")
+
+    monkeypatch.setattr(ledger.reads, "read_stream", no_read)
+    done = await ledger.handler.handle(second, a_command(second), count)
+    assert done.recorded[0].envelope.version == 2
+
+
+async def test_what_another_process_wrote_since_is_decided_on_before_anything_is_recorded_refused_or_left(
+    ledger: Ledger, tenant: TenantId, open_ledger: Callable[[str], AbstractAsyncContextManager[Ledger]]
+) -> None:
+    limit = 2
+
+    async def up_to_the_limit(unit: Unit) -> None:
+        thing = await unit.load(THINGS, "counter")
+        if thing.version > limit:
+            raise AlreadyActive("The limit is passed.")
+        if thing.version < limit:
+            unit.append(thing, [activated(tenant)])
+
+    async def once_more(through: Ledger, work: Work) -> int:
+        call = a_call(tenant)
+        return len((await through.handler.handle(call, a_command(call), work)).recorded)
+
+    async def add(unit: Unit) -> None:
+        unit.append(await unit.load(THINGS, "counter"), [activated(tenant)])
+
+    async with open_ledger("tenet_tenancy") as other_process:
+        assert await once_more(ledger, up_to_the_limit) == 1
+        assert await once_more(other_process, up_to_the_limit) == 1
+        # This process remembers one event; the limit was reached meanwhile.
+        assert await once_more(ledger, up_to_the_limit) == 0
+        assert await once_more(other_process, add) == 1
+        # This process remembers that there is nothing to do; by now it is refused.
+        with pytest.raises(AlreadyActive):
+            await once_more(ledger, up_to_the_limit)
+        limit = 4
+        assert await once_more(other_process, add) == 1
+        limit = 5
+        # The other process added one since this one last looked, and the refusal of a moment ago is over.
+        assert await once_more(ledger, up_to_the_limit) == 1
+    assert await ledger.feed.head(tenant) == 5
+
+
+async def test_a_stream_that_is_only_looked_at_is_compared_with_the_ledger_before_the_append(
+    ledger: Ledger, tenant: TenantId, open_ledger: Callable[[str], AbstractAsyncContextManager[Ledger]]
+) -> None:
+    seen = []
+
+    async def look_and_count(unit: Unit) -> None:
+        looked_at = await unit.load(THINGS, "other")
+        seen.append(looked_at.version)
+        unit.append(await unit.load(THINGS, "counter"), [activated(tenant)])
+
+    async def add(unit: Unit) -> None:
+        unit.append(await unit.load(THINGS, "other"), [activated(tenant)])
+
+    async with open_ledger("tenet_tenancy") as other_process:
+        for through, work in ((ledger, add), (ledger, look_and_count), (other_process, add), (ledger, look_and_count)):
+            call = a_call(tenant)
+            await through.handler.handle(call, a_command(call), work)
+    assert (seen[0], seen[-1]) == (1, 2)
 
 
 async def test_what_a_command_required_of_another_stream_is_checked_again_when_it_changed(

@@ -1,6 +1,6 @@
 """Published vectors: a directory of the JSON files of transparency-dev/merkle, given by `--vectors DIR`.
 
-`inclusion/**.json` have leafIdx, treeSize, root, leafHash, proof, desc, wantErr; `consistency/**.json` have size1,
+`inclusion/**.json` have leafIdx (leafIndex in older versions), treeSize, root, leafHash, proof, desc, wantErr; `consistency/**.json` have size1,
 size2, root1, root2, proof, desc, wantErr. Hashes are base64; null stands for none. Each file is one test.
 """
 
@@ -45,8 +45,9 @@ def agrees(vector: dict[str, Any]) -> bool:
     """Whether our verdict on the vector is the one that it wants."""
     proof = [_hash(each) for each in vector["proof"] or ()]
     try:
-        if "leafIdx" in vector:
-            place = (vector["leafIdx"], vector["treeSize"])
+        if "treeSize" in vector:
+            index = vector["leafIdx"] if "leafIdx" in vector else vector["leafIndex"]
+            place = (index, vector["treeSize"])
             verify_inclusion(_hash(vector["leafHash"]), *place, proof, _hash(vector["root"]))
         else:
             old, new = _hash(vector["root1"]), _hash(vector["root2"])

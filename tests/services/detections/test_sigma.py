@@ -1,6 +1,7 @@
 """Sigma's semantics, rule by rule, and the engine against a plain evaluation of the same rules."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -85,6 +86,31 @@ def matches(detection: str, fields: Mapping[str, Any]) -> bool:
         ("s:\n    A|fieldref: B\ncondition: s", {"A": "x", "B": "X"}, True),
         ("s:\n    A|fieldref: B\ncondition: s", {"A": "x", "B": "y"}, False),
         ("s:\n    A|hour: 3\ncondition: s", {"A": "2026-11-24T03:10:00Z"}, True),
+        ("s:\n    A|minute: 10\ncondition: s", {"A": "2026-11-24T03:10:00Z"}, True),
+        ("s:\n    A|day: 24\ncondition: s", {"A": "2026-11-24T03:10:00Z"}, True),
+        ("s:\n    A|week: 48\ncondition: s", {"A": "2026-11-24T03:10:00Z"}, True),
+        ("s:\n    A|month: 11\ncondition: s", {"A": "2026-11-24T03:10:00Z"}, True),
+        ("s:\n    A|year: 2025\ncondition: s", {"A": "2026-11-24T03:10:00Z"}, False),
+        ("s:\n    A|lt: 5\ncondition: s", {"A": "5"}, False),
+        ("s:\n    A|gte: 5\ncondition: s", {"A": 5.0}, True),
+        ("s:\n    A|re|m: '^b$'\ncondition: s", {"A": "a\nb\nc"}, True),
+        ("s:\n    A|re|s: 'a.b'\ncondition: s", {"A": "a\nb"}, True),
+        ("s:\n    A|re: 'a.b'\ncondition: s", {"A": "a\nb"}, False),
+        ("s:\n    A|base64: 'foo'\ncondition: s", {"A": base64.b64encode(b"foo").decode()}, True),
+        (
+            "s:\n    A|utf16le|base64: 'foo'\ncondition: s",
+            {"A": base64.b64encode("foo".encode("utf-16le")).decode()},
+            True,
+        ),
+        (
+            "s:\n    A|utf16be|base64: 'foo'\ncondition: s",
+            {"A": base64.b64encode("foo".encode("utf-16be")).decode()},
+            True,
+        ),
+        ("s:\n    A|utf16|base64: 'foo'\ncondition: s", {"A": base64.b64encode("foo".encode("utf-16")).decode()}, True),
+        ("s:\n    A|fieldref|startswith: B\ncondition: s", {"A": "xyz", "B": "XY"}, True),
+        ("s:\n    A|fieldref|endswith: B\ncondition: s", {"A": "xyz", "B": "XY"}, False),
+        ("s:\n    A|contains|cased: 'B'\ncondition: s", {"A": "abc"}, False),
         ("s:\n    - 'needle'\n    - 'pin'\ncondition: s", {"B": "a NEEDLE in"}, True),
         ("s:\n    - 'needle'\ncondition: s", {"B": "hay"}, False),
         ("s:\n    '|all':\n        - 'one'\n        - 'two'\ncondition: s", {"B": "two", "C": "one"}, True),
@@ -267,3 +293,73 @@ def test_many_literals_at_once_match_what_each_of_them_matches(modifier: str, te
     ]
     matched = list(Engine(rules).match(ROUTE, {"A": text}))
     assert matched == [each for each in rules if holds(each.expression, {"A": text})]
+
+
+@given(
+    words=st.lists(
+        st.sampled_from(["needle", "Kelvin", "x\\\\user", "über", 'a "quoted" part', "12345", "se\\ncond"]), max_size=2
+    ),
+    value=st.text('abcKk\u212a\\\\"/\n üneedl1', max_size=12),
+    spelt=st.booleans(),
+)
+def test_keywords_are_found_however_json_writes_them(words: list[str], value: str, spelt: bool) -> None:
+    """The text of the line is a short cut only: it must never hide what the fields hold."""
+    keywords = ["needle", "kelvin", "\\\\user", "über", "quoted", "se", "part"]
+    rules = [
+        compile_rule(rule(f"s:\n    - '{word}'\ncondition: s", ident=f"{FIRST[:-2]}{place:02}"))
+        for place, word in enumerate(keywords)
+    ]
+    fields = {"A": " ".join([value, *words]), "B": 12345}
+    line = json.dumps(fields, ensure_ascii=spelt).encode()
+    assert json.loads(line) == fields
+    for some in (rules, rules[:2], rules[4:5]):
+        wanted = [each for each in some if holds(each.expression, fields)]
+        assert list(Engine(some).match(ROUTE, fields, frozenset(), line)) == wanted
+
+
+def test_a_letter_written_as_an_escape_is_still_a_letter() -> None:
+    needle = compile_rule(rule("s:\n    - 'needle'\ncondition: s"))
+    for text in (b"n\\u0065edle", b"n\\u0045EDLE", b"c:\\\\n\\u0065edle"):
+        line = b'{"A": "%s"}' % text
+        assert Engine([needle]).match(ROUTE, json.loads(line), frozenset(), line) == [needle]
+    harmless = b'{"A": "c:\\\\users\\\\n"}'
+    assert not Engine([needle]).match(ROUTE, json.loads(harmless), frozenset(), harmless)
+
+
+def test_a_plan_of_one_event_id_runs_only_what_may_match_it() -> None:
+    four = compile_rule(rule("s:\n    EventID: 4\n    A: x\ncondition: s", ident=FIRST))
+    other = compile_rule(rule("s:\n    A: x\nf:\n    EventID: [5, 6]\ncondition: s and not f", ident=SECOND))
+    engine = Engine([four, other])
+    assert names(engine.match(ROUTE, {"EventID": "4", "A": "x"})) == [FIRST, SECOND]
+    assert names(engine.match(ROUTE, {"EventID": 4, "A": "x"})) == [FIRST, SECOND]
+    assert names(engine.match(ROUTE, {"EventID": ["4", "5"], "A": "x"})) == [FIRST]
+    assert names(engine.match(ROUTE, {"EventID": "5", "A": "x"})) == []
+    assert names(engine.match(ROUTE, {"EventID": "7", "A": "x"})) == [SECOND]
+    assert names(engine.match(ROUTE, {"A": "x"})) == [SECOND]
+
+
+def test_a_truth_and_the_number_one_are_remembered_apart() -> None:
+    truth = compile_rule(rule("s:\n    A: true\ncondition: s", ident=FIRST))
+    one = compile_rule(rule("s:\n    A: 1\ncondition: s", ident=SECOND))
+    engine = Engine([truth, one])
+    for _ in range(2):
+        assert names(engine.match(ROUTE, {"A": 1})) == [SECOND]
+        assert names(engine.match(ROUTE, {"A": True})) == [FIRST]
+        assert names(engine.match(ROUTE, {"A": 1.0})) == []
+        assert names(engine.match(ROUTE, {"A": "1"})) == [SECOND]
+
+
+def test_placeholders_are_expanded_from_the_lists_that_the_pack_brings() -> None:
+    text = rule("s:\n    A|expand: '%admins%'\n    B|contains|expand: 'x%hosts%'\ncondition: s", ident=FIRST)
+    missing = compile_pack(pack_of({"a.yml": text, "lists/placeholders.yml": b"admins: [root]"}))
+    assert [path for path, _ in missing.failed] == ["a.yml"]
+    pack = compile_pack(pack_of({"a.yml": text, "lists/placeholders.yml": b"admins: [root, 'adm*']\nhosts: [1, b]"}))
+    (found,) = pack.rules
+    engine = Engine(pack.rules)
+    assert engine.match(ROUTE, {"A": "Admiral", "B": "..xb"})
+    assert not engine.match(ROUTE, {"A": "user", "B": "..xb"})
+    other = compile_pack(pack_of({"a.yml": text, "placeholders.yml": b"admins: [boss]\nhosts: [1]"}), {}.get)
+    assert other.rules[0].sha256 != found.sha256, "other lists are another rule"
+    assert engine.replaced(other.rules).match(ROUTE, {"A": "boss", "B": "x1"})
+    broken = compile_pack(pack_of({"placeholders.yml": b"admins: root"}))
+    assert [path for path, _ in broken.failed] == ["placeholders.yml"]

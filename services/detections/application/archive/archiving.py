@@ -38,20 +38,20 @@ class Archiving:
     async def archive(
         self, tenant_id: TenantId, position: int, received_at: datetime, received: TelemetryReceived
     ) -> None:
-        """Adds a batch, once. Hours that are older than the retention are left out.
+        """Adds a batch, once. One that was received before all that is kept is left out.
 
         Raises ObjectMissing, ObjectCorrupt, ObjectStoreFull, ReadDatabaseUnavailable.
         """
-        if await self._index.has_batch(tenant_id, position):
+        if received_at < self._clock() - ARCHIVE_RETENTION or await self._index.has_batch(tenant_id, position):
             return
         content = await self._batches.get(tenant_id, received.sha256)
         reading = await self._readings.reading(tenant_id, content, received.format, received.first_record, received_at)
         origin = BatchOrigin(position, received.sha256, received.sensor_id, received_at)
-        written = await asyncio.to_thread(_write, self._scratch, reading, origin, self._clock() - ARCHIVE_RETENTION)
+        written = await asyncio.to_thread(_write, self._scratch, reading, origin)
         files = []
         for hour, file in written.items():
             reference = await self._archive.put(tenant_id, file.content)
-            files.append(ArchiveFile(hour, position, reference.sha256, file.records, len(file.content)))
+            files.append(ArchiveFile(hour, position, reference.sha256, file.records, len(file.content), received_at))
         await self._index.add(tenant_id, position, files)
 
 
@@ -59,16 +59,13 @@ def hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def _write(
-    scratch: Scratch, reading: BatchReading, origin: BatchOrigin, horizon: datetime
-) -> Mapping[datetime, ParquetFile]:
+def _write(scratch: Scratch, reading: BatchReading, origin: BatchOrigin) -> Mapping[datetime, ParquetFile]:
     hours: dict[datetime, list[dict[str, Any]]] = defaultdict(list)
     for record in reading.records():
         moment = record.occurred_at
         if moment is None or not believable(moment, origin.received_at):
             moment = origin.received_at
-        if moment >= horizon:
-            hours[hour_of(moment)].append(row_of(record, origin, moment))
+        hours[hour_of(moment)].append(row_of(record, origin, moment))
     assert sum(map(len, hours.values())) <= MAX_RECORDS_PER_BATCH  # A larger batch was never received.
     return {hour: write(scratch, rows) for hour, rows in sorted(hours.items())}
 

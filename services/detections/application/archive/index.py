@@ -17,9 +17,11 @@ class ArchiveFile:
     sha256: str
     records: int
     size: int
+    received_at: datetime
+    """When the batch was received; the latest one's of a merged file. How long a file is kept counts from here."""
 
 
-_COLUMNS = "hour, position, sha256, records, size"
+_COLUMNS = "hour, position, sha256, records, size, received_at"
 
 
 class ArchiveIndex:
@@ -44,9 +46,9 @@ class ArchiveIndex:
             )
             for file in files:
                 await conn.execute(
-                    f"INSERT INTO archive_files (tenant_id, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608  # Own names.
+                    f"INSERT INTO archive_files (tenant_id, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608  # Own names.
                     " ON CONFLICT DO NOTHING",
-                    (tenant_id, file.hour, file.position, file.sha256, file.records, file.size),
+                    (tenant_id, file.hour, file.position, file.sha256, file.records, file.size, file.received_at),
                 )
 
     async def replace(self, tenant_id: TenantId, old: Sequence[ArchiveFile], new: ArchiveFile) -> bool:
@@ -60,8 +62,8 @@ class ArchiveIndex:
                 transaction.force_rollback = True
                 return False
             await conn.execute(
-                f"INSERT INTO archive_files (tenant_id, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)",  # noqa: S608  # Own names.
-                (tenant_id, new.hour, new.position, new.sha256, new.records, new.size),
+                f"INSERT INTO archive_files (tenant_id, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s)",  # noqa: S608  # Own names.
+                (tenant_id, new.hour, new.position, new.sha256, new.records, new.size, new.received_at),
             )
         return True
 

@@ -52,19 +52,20 @@ class Keeping:
 
     async def keep(self, tenant_id: TenantId) -> None:
         await self._expire(tenant_id)
-        files = await self._index.files(tenant_id, before=self._clock() - 2 * HOUR)
+        over = self._clock() - 2 * HOUR
+        files = [file for file in await self._index.files(tenant_id) if max(file.hour, file.received_at) < over]
         for _, same_hour in groupby(files, key=lambda file: file.hour):
             members = list(same_hour)[:MAX_FILES_MERGED_AT_ONCE]
             if len(members) >= MIN_FILES_TO_MERGE:
                 await self._merge(tenant_id, members)
 
     async def _expire(self, tenant_id: TenantId) -> None:
-        """The oldest hours go first. An object is deleted before its row, so that none is left that no row names."""
-        files = await self._index.files(tenant_id)
+        """What came first goes first. An object is deleted before its row, so that none is left that no row names."""
+        files = sorted(await self._index.files(tenant_id), key=lambda file: (file.received_at, file.hour))
         horizon = self._clock() - ARCHIVE_RETENTION
         size = total_size(files)
         for file in files:
-            if file.hour + HOUR > horizon and size <= MAX_ARCHIVE_BYTES_PER_TENANT:
+            if file.received_at > horizon and size <= MAX_ARCHIVE_BYTES_PER_TENANT:
                 return
             await self._archive.delete(tenant_id, file.sha256)
             await self._index.remove(tenant_id, [file])
@@ -76,7 +77,8 @@ class Keeping:
         merged = await asyncio.to_thread(merge, self._scratch, contents)
         reference = await self._archive.put(tenant_id, merged.content)
         latest = max(file.position for file in members)
-        one = ArchiveFile(members[0].hour, latest, reference.sha256, merged.records, len(merged.content))
+        received = max(file.received_at for file in members)
+        one = ArchiveFile(members[0].hour, latest, reference.sha256, merged.records, len(merged.content), received)
         if await self._index.replace(tenant_id, members, one):
             for file in members:
                 await self._archive.delete(tenant_id, file.sha256)

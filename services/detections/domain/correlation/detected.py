@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from contracts.events.detections import GroupIdentity
+from contracts.events.detections import GroupIdentity, RuleKind
 from services.detections.config import MAX_EVIDENCE_PER_CORRELATION, MAX_SUMMARY_CHARACTERS
 from services.detections.domain.correlation.batches import moment_of
 from services.detections.domain.correlation.hits import Firing, Hit
@@ -17,7 +17,7 @@ def group_of(known: Group | None, firing: Firing, fired: Fired, index: BlindInde
     first, last = moment_of(firing.hits[0].at), moment_of(firing.hits[-1].at)
     if known is None:
         identity = _identity(firing, index)
-        key = group_key(index, fired.rule.rule_id, identity, window_of(moment_of(firing.at)))
+        key = group_key(index, fired.rule.rule_id, identity, window_of(moment_of(firing.at), RuleKind.CORRELATION))
         known = Group(key, identity, fired, SOURCE, Place(*firing.hits[-1].place), first, last)
     known.count += len(firing.hits)
     known.first, known.last = min(known.first, first), max(known.last, last)
@@ -28,7 +28,7 @@ def group_of(known: Group | None, firing: Firing, fired: Fired, index: BlindInde
 
 def key_of(firing: Firing) -> tuple[str, tuple[str, ...], int]:
     """Firings with the same key belong to the same group."""
-    return firing.correlation.rule_id, firing.group, window_of(moment_of(firing.at))
+    return firing.correlation.rule_id, firing.group, window_of(moment_of(firing.at), RuleKind.CORRELATION)
 
 
 def _identity(firing: Firing, index: BlindIndex) -> GroupIdentity:

@@ -1,8 +1,8 @@
 """From a Sigma rule's text to something that runs. pySigma parses; what it cannot, and what we cannot run, is named."""
 
-import hashlib
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -14,6 +14,9 @@ from sigma.conditions import (
     ConditionValueExpression,
 )
 from sigma.exceptions import SigmaError
+from sigma.modifiers import SigmaWideModifier, modifier_mapping
+from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
+from sigma.processing.transformations import ValueListPlaceholderTransformation
 from sigma.rule import SigmaRule
 from sigma.types import (
     SigmaBool,
@@ -44,9 +47,13 @@ from services.detections.domain.sigma.expressions import (
     Or,
     compiled_expression,
 )
+from services.detections.domain.sigma.placeholders import Placeholders, hash_of
 
+NO_PLACEHOLDERS: Placeholders = MappingProxyType({})
 SEVERITY_OF_LEVEL = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 """OCSF severity_id of Sigma's levels."""
+# The specification's name for `wide`, which pySigma does not know yet.
+modifier_mapping.setdefault("utf16le", SigmaWideModifier)
 _TECHNIQUE = re.compile(r"^attack\.(t\d{4}(?:\.\d{3})?)$", re.IGNORECASE)
 _FLAGS = {
     SigmaRegularExpressionFlag.IGNORECASE: "i",
@@ -71,7 +78,7 @@ class CompiledRule:
     expression: Expression
 
 
-def compile_rule(text: bytes) -> CompiledRule:
+def compile_rule(text: bytes, placeholders: Placeholders = NO_PLACEHOLDERS) -> CompiledRule:
     """Raises RuleUncompilable with a message that says what is wrong."""
     if len(text) > MAX_RULE_BYTES:
         raise RuleUncompilable(f"The rule has {len(text)} bytes; the limit is {MAX_RULE_BYTES}.")
@@ -86,16 +93,23 @@ def compile_rule(text: bytes) -> CompiledRule:
         raise RuleUncompilable("Correlations and filters are not run yet.")
     try:
         rule = SigmaRule.from_dict(document)
+        if placeholders:
+            _expand(rule, placeholders)
         expressions = [_expression(condition.parsed) for condition in rule.detection.parsed_condition]
     except (SigmaError, re.error, ValueError, TypeError, RecursionError, AttributeError) as error:
         raise RuleUncompilable(f"{type(error).__name__}: {str(error)[:300]}") from error
-    return _compiled(rule, _or(expressions), text)
+    return _compiled(rule, _or(expressions), hash_of(text, placeholders))
 
 
-def _compiled(rule: SigmaRule, expression: Expression, text: bytes) -> CompiledRule:
+def _expand(rule: SigmaRule, placeholders: Placeholders) -> None:
+    """Puts the values of the lists that are known in the place of their names; others are named as missing later."""
+    listed = ValueListPlaceholderTransformation(include=list(placeholders))
+    ProcessingPipeline([ProcessingItem(listed)], vars=dict(placeholders)).apply(rule)
+
+
+def _compiled(rule: SigmaRule, expression: Expression, sha256: str) -> CompiledRule:
     level = rule.level.name.lower() if rule.level else ""
     matches = (_TECHNIQUE.match(f"{tag.namespace}.{tag.name}") for tag in rule.tags)
-    sha256 = hashlib.sha256(text).hexdigest()
     return CompiledRule(
         str(rule.id) if rule.id else sha256[:32],
         rule.title,

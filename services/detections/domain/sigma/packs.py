@@ -1,11 +1,10 @@
 """A rule pack as published: a zip archive with rules in any folders."""
 
-import hashlib
 import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.detections.config import (
@@ -19,6 +18,7 @@ from services.detections.domain.correlation.rules import CompiledCorrelation
 from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
 from services.detections.domain.formats.archives import BOUNDED_METHODS
 from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
+from services.detections.domain.sigma.placeholders import Placeholders, hash_of, holds_placeholders, read
 
 RULE_KINDS = (".yml", ".yaml")
 _SEPARATOR = re.compile(rb"^---[ \t]*\r?$", re.MULTILINE)
@@ -48,16 +48,21 @@ def compile_pack(archive: bytes, known: Known = _nothing_known) -> CompiledPack:
 
     Raises RulePackUnreadable when the archive itself cannot be read.
     """
+    return compile_texts(rule_texts(archive), known)
+
+
+def compile_texts(files: Iterable[tuple[str, bytes]], known: Known = _nothing_known) -> CompiledPack:
+    """The same for files by their paths."""
     rules: dict[str, CompiledRule] = {}
     texts: dict[str, bytes] = {}
-    failed: list[tuple[str, str]] = []
     correlating: list[tuple[str, bytes]] = []
-    for path, text in (each for rule_text in rule_texts(archive) for each in _documents(*rule_text)):
+    placeholders, sources, failed = _sorted_out(files)
+    for path, text in sources:
         if is_correlation(text):
             correlating.append((path, text))
             continue
         try:
-            rule = known(hashlib.sha256(text).hexdigest()) or compile_rule(text)
+            rule = known(hash_of(text, placeholders)) or compile_rule(text, placeholders)
         except RuleUncompilable as error:
             failed.append((path, error.message))
             continue
@@ -68,6 +73,24 @@ def compile_pack(archive: bytes, known: Known = _nothing_known) -> CompiledPack:
             texts[rule.rule_id] = text
     correlations, others = compile_correlations(correlating, known_names(texts.items())) if correlating else ([], [])
     return CompiledPack(tuple(rules.values()), (*failed, *others), tuple(correlations))
+
+
+def _sorted_out(
+    files: Iterable[tuple[str, bytes]],
+) -> tuple[Placeholders, list[tuple[str, bytes]], list[tuple[str, str]]]:
+    """The lists of values, the texts of all rules, and the files of lists that cannot be read, with the reason."""
+    placeholders: dict[str, Sequence[str | int]] = {}
+    sources: list[tuple[str, bytes]] = []
+    failed: list[tuple[str, str]] = []
+    for path, text in files:
+        if not holds_placeholders(path):
+            sources += _documents(path, text)
+            continue
+        try:
+            placeholders.update(read(text))
+        except RuleUncompilable as error:
+            failed.append((path, error.message))
+    return placeholders, sources, failed
 
 
 def _documents(path: str, text: bytes) -> list[tuple[str, bytes]]:

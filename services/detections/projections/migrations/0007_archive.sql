@@ -6,6 +6,7 @@ CREATE TABLE archive_files (
     sha256 text NOT NULL,
     records bigint NOT NULL,
     size bigint NOT NULL,
+    received_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, hour, position)
 );
 CREATE TABLE archived_batches (

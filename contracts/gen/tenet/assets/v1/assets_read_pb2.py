@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tenet.assets.v1 import assets_pb2 as tenet_dot_assets_dot_v1_dot_assets__pb2
 from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tenet/assets/v1/assets_read.proto\x12\x0ftenet.assets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1ctenet/assets/v1/assets.proto\x1a\x1ctenet/common/v1/common.proto\"\x97\x01\n\x0fGetAssetRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1b\n\x08\x61sset_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"9\n\x10GetAssetResponse\x12%\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x16.tenet.assets.v1.Asset\"\xed\x02\n\x11ListAssetsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x37\n\x04kind\x18\x03 \x01(\x0e\x32\x1a.tenet.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x88\x01\x01\x12?\n\x0b\x61sset_class\x18\x04 \x01(\x0e\x32\x1b.tenet.assets.v1.AssetClassB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x01\x88\x01\x01\x12\x16\n\x05group\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x0finclude_retired\x18\x06 \x01(\x08\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x02\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x03\x88\x01\x01\x42\x07\n\x05_kindB\x0e\n\x0c_asset_classB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"a\n\x12ListAssetsResponse\x12&\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x16.tenet.assets.v1.Asset\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xbf\x01\n\x12ListSensorsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x13\n\x0bsilent_only\x18\x03 \x01(\x08\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"d\n\x13ListSensorsResponse\x12(\n\x07sensors\x18\x01 \x03(\x0b\x32\x17.tenet.assets.v1.Sensor\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\x9b\x01\n\x11GetFindingRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\nfinding_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"?\n\x12GetFindingResponse\x12)\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x18.tenet.assets.v1.Finding\"\xcc\x02\n\x13ListFindingsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x39\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.tenet.assets.v1.FindingKindB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x88\x01\x01\x12@\n\x06states\x18\x04 \x03(\x0e\x32\x1d.tenet.assets.v1.FindingStateB\x11\xbaH\x0e\x92\x01\x0b\x10\x08\"\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x08\x61sset_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x07\n\x05_kindB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"g\n\x14ListFindingsResponse\x12*\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x18.tenet.assets.v1.Finding\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\x9b\x01\n\x12LookUpAssetRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1a\n\x04name\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01H\x00\x12\x1d\n\x07\x61\x64\x64ress\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01H\x00\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\x02\x62y\x12\x05\xbaH\x02\x08\x01\x42\x0f\n\r_min_position\"=\n\x13LookUpAssetResponse\x12&\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x16.tenet.assets.v1.Asset2\xa3\x04\n\x11\x41ssetsReadService\x12O\n\x08GetAsset\x12 .tenet.assets.v1.GetAssetRequest\x1a!.tenet.assets.v1.GetAssetResponse\x12U\n\nListAssets\x12\".tenet.assets.v1.ListAssetsRequest\x1a#.tenet.assets.v1.ListAssetsResponse\x12X\n\x0bListSensors\x12#.tenet.assets.v1.ListSensorsRequest\x1a$.tenet.assets.v1.ListSensorsResponse\x12U\n\nGetFinding\x12\".tenet.assets.v1.GetFindingRequest\x1a#.tenet.assets.v1.GetFindingResponse\x12[\n\x0cListFindings\x12$.tenet.assets.v1.ListFindingsRequest\x1a%.tenet.assets.v1.ListFindingsResponse\x12X\n\x0bLookUpAsset\x12#.tenet.assets.v1.LookUpAssetRequest\x1a$.tenet.assets.v1.LookUpAssetResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tenet/assets/v1/assets_read.proto\x12\x0ftenet.assets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/assets/v1/assets.proto\x1a\x1ctenet/common/v1/common.proto\"\xcb\x01\n\x0fGetAssetRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1b\n\x08\x61sset_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x12\x32\n\x0e\x61s_happened_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"`\n\x10GetAssetResponse\x12%\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x16.tenet.assets.v1.Asset\x12%\n\x05sight\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight\"\xed\x02\n\x11ListAssetsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x37\n\x04kind\x18\x03 \x01(\x0e\x32\x1a.tenet.assets.v1.AssetKindB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x88\x01\x01\x12?\n\x0b\x61sset_class\x18\x04 \x01(\x0e\x32\x1b.tenet.assets.v1.AssetClassB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x01\x88\x01\x01\x12\x16\n\x05group\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x0finclude_retired\x18\x06 \x01(\x08\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x02\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x03\x88\x01\x01\x42\x07\n\x05_kindB\x0e\n\x0c_asset_classB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"a\n\x12ListAssetsResponse\x12&\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x16.tenet.assets.v1.Asset\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xbf\x01\n\x12ListSensorsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x13\n\x0bsilent_only\x18\x03 \x01(\x08\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"d\n\x13ListSensorsResponse\x12(\n\x07sensors\x18\x01 \x03(\x0b\x32\x17.tenet.assets.v1.Sensor\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xcf\x01\n\x11GetFindingRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1d\n\nfinding_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x12\x32\n\x0e\x61s_happened_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"f\n\x12GetFindingResponse\x12)\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x18.tenet.assets.v1.Finding\x12%\n\x05sight\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight\"\xcc\x02\n\x13ListFindingsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x39\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.tenet.assets.v1.FindingKindB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x00\x88\x01\x01\x12@\n\x06states\x18\x04 \x03(\x0e\x32\x1d.tenet.assets.v1.FindingStateB\x11\xbaH\x0e\x92\x01\x0b\x10\x08\"\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x08\x61sset_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x07\n\x05_kindB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"g\n\x14ListFindingsResponse\x12*\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x18.tenet.assets.v1.Finding\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\x9b\x01\n\x12LookUpAssetRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1a\n\x04name\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01H\x00\x12\x1d\n\x07\x61\x64\x64ress\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01H\x00\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\x02\x62y\x12\x05\xbaH\x02\x08\x01\x42\x0f\n\r_min_position\"=\n\x13LookUpAssetResponse\x12&\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x16.tenet.assets.v1.Asset2\xa3\x04\n\x11\x41ssetsReadService\x12O\n\x08GetAsset\x12 .tenet.assets.v1.GetAssetRequest\x1a!.tenet.assets.v1.GetAssetResponse\x12U\n\nListAssets\x12\".tenet.assets.v1.ListAssetsRequest\x1a#.tenet.assets.v1.ListAssetsResponse\x12X\n\x0bListSensors\x12#.tenet.assets.v1.ListSensorsRequest\x1a$.tenet.assets.v1.ListSensorsResponse\x12U\n\nGetFinding\x12\".tenet.assets.v1.GetFindingRequest\x1a#.tenet.assets.v1.GetFindingResponse\x12[\n\x0cListFindings\x12$.tenet.assets.v1.ListFindingsRequest\x1a%.tenet.assets.v1.ListFindingsResponse\x12X\n\x0bLookUpAsset\x12#.tenet.assets.v1.LookUpAssetRequest\x1a$.tenet.assets.v1.LookUpAssetResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,30 +57,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOOKUPASSETREQUEST'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\377\001'
   _globals['_LOOKUPASSETREQUEST'].fields_by_name['address']._loaded_options = None
   _globals['_LOOKUPASSETREQUEST'].fields_by_name['address']._serialized_options = b'\272H\007r\005\020\001\030\377\001'
-  _globals['_GETASSETREQUEST']._serialized_start=144
-  _globals['_GETASSETREQUEST']._serialized_end=295
-  _globals['_GETASSETRESPONSE']._serialized_start=297
-  _globals['_GETASSETRESPONSE']._serialized_end=354
-  _globals['_LISTASSETSREQUEST']._serialized_start=357
-  _globals['_LISTASSETSREQUEST']._serialized_end=722
-  _globals['_LISTASSETSRESPONSE']._serialized_start=724
-  _globals['_LISTASSETSRESPONSE']._serialized_end=821
-  _globals['_LISTSENSORSREQUEST']._serialized_start=824
-  _globals['_LISTSENSORSREQUEST']._serialized_end=1015
-  _globals['_LISTSENSORSRESPONSE']._serialized_start=1017
-  _globals['_LISTSENSORSRESPONSE']._serialized_end=1117
-  _globals['_GETFINDINGREQUEST']._serialized_start=1120
-  _globals['_GETFINDINGREQUEST']._serialized_end=1275
-  _globals['_GETFINDINGRESPONSE']._serialized_start=1277
-  _globals['_GETFINDINGRESPONSE']._serialized_end=1340
-  _globals['_LISTFINDINGSREQUEST']._serialized_start=1343
-  _globals['_LISTFINDINGSREQUEST']._serialized_end=1675
-  _globals['_LISTFINDINGSRESPONSE']._serialized_start=1677
-  _globals['_LISTFINDINGSRESPONSE']._serialized_end=1780
-  _globals['_LOOKUPASSETREQUEST']._serialized_start=1783
-  _globals['_LOOKUPASSETREQUEST']._serialized_end=1938
-  _globals['_LOOKUPASSETRESPONSE']._serialized_start=1940
-  _globals['_LOOKUPASSETRESPONSE']._serialized_end=2001
-  _globals['_ASSETSREADSERVICE']._serialized_start=2004
-  _globals['_ASSETSREADSERVICE']._serialized_end=2551
+  _globals['_GETASSETREQUEST']._serialized_start=177
+  _globals['_GETASSETREQUEST']._serialized_end=380
+  _globals['_GETASSETRESPONSE']._serialized_start=382
+  _globals['_GETASSETRESPONSE']._serialized_end=478
+  _globals['_LISTASSETSREQUEST']._serialized_start=481
+  _globals['_LISTASSETSREQUEST']._serialized_end=846
+  _globals['_LISTASSETSRESPONSE']._serialized_start=848
+  _globals['_LISTASSETSRESPONSE']._serialized_end=945
+  _globals['_LISTSENSORSREQUEST']._serialized_start=948
+  _globals['_LISTSENSORSREQUEST']._serialized_end=1139
+  _globals['_LISTSENSORSRESPONSE']._serialized_start=1141
+  _globals['_LISTSENSORSRESPONSE']._serialized_end=1241
+  _globals['_GETFINDINGREQUEST']._serialized_start=1244
+  _globals['_GETFINDINGREQUEST']._serialized_end=1451
+  _globals['_GETFINDINGRESPONSE']._serialized_start=1453
+  _globals['_GETFINDINGRESPONSE']._serialized_end=1555
+  _globals['_LISTFINDINGSREQUEST']._serialized_start=1558
+  _globals['_LISTFINDINGSREQUEST']._serialized_end=1890
+  _globals['_LISTFINDINGSRESPONSE']._serialized_start=1892
+  _globals['_LISTFINDINGSRESPONSE']._serialized_end=1995
+  _globals['_LOOKUPASSETREQUEST']._serialized_start=1998
+  _globals['_LOOKUPASSETREQUEST']._serialized_end=2153
+  _globals['_LOOKUPASSETRESPONSE']._serialized_start=2155
+  _globals['_LOOKUPASSETRESPONSE']._serialized_end=2216
+  _globals['_ASSETSREADSERVICE']._serialized_start=2219
+  _globals['_ASSETSREADSERVICE']._serialized_end=2766
 # @@protoc_insertion_point(module_scope)

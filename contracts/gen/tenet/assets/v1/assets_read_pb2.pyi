@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from tenet.assets.v1 import assets_pb2 as _assets_pb2
 from tenet.common.v1 import common_pb2 as _common_pb2
@@ -28,10 +29,15 @@ class GetAssetRequest(_message.Message):
     ASSET_ID_FIELD_NUMBER: _builtins.int
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
+    AS_HAPPENED_AT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     asset_id: _builtins.str
     min_position: _builtins.int
     at_position: _builtins.int
+    @_builtins.property
+    def as_happened_at(self) -> _timestamp_pb2.Timestamp:
+        """What had happened in the world by this time, as far as it is known; with at_position, as far as it was known there."""
+
     def __init__(
         self,
         *,
@@ -39,10 +45,11 @@ class GetAssetRequest(_message.Message):
         asset_id: _builtins.str = ...,
         min_position: _builtins.int | None = ...,
         at_position: _builtins.int | None = ...,
+        as_happened_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "at_position", b"at_position", "min_position", b"min_position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "as_happened_at", b"as_happened_at", "at_position", b"at_position", "min_position", b"min_position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "asset_id", b"asset_id", "at_position", b"at_position", "min_position", b"min_position", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "as_happened_at", b"as_happened_at", "asset_id", b"asset_id", "at_position", b"at_position", "min_position", b"min_position", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
     _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015
@@ -60,16 +67,22 @@ class GetAssetResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ASSET_FIELD_NUMBER: _builtins.int
+    SIGHT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def asset(self) -> _assets_pb2.Asset: ...
+    @_builtins.property
+    def sight(self) -> _common_pb2.Sight:
+        """What this answer shows; to be handed back with a decision that rests on it."""
+
     def __init__(
         self,
         *,
         asset: _assets_pb2.Asset | None = ...,
+        sight: _common_pb2.Sight | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "sight", b"sight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "sight", b"sight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -228,10 +241,15 @@ class GetFindingRequest(_message.Message):
     FINDING_ID_FIELD_NUMBER: _builtins.int
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
+    AS_HAPPENED_AT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     finding_id: _builtins.str
     min_position: _builtins.int
     at_position: _builtins.int
+    @_builtins.property
+    def as_happened_at(self) -> _timestamp_pb2.Timestamp:
+        """What had happened in the world by this time, as far as it is known; with at_position, as far as it was known there."""
+
     def __init__(
         self,
         *,
@@ -239,10 +257,11 @@ class GetFindingRequest(_message.Message):
         finding_id: _builtins.str = ...,
         min_position: _builtins.int | None = ...,
         at_position: _builtins.int | None = ...,
+        as_happened_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "at_position", b"at_position", "min_position", b"min_position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "as_happened_at", b"as_happened_at", "at_position", b"at_position", "min_position", b"min_position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "at_position", b"at_position", "finding_id", b"finding_id", "min_position", b"min_position", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "as_happened_at", b"as_happened_at", "at_position", b"at_position", "finding_id", b"finding_id", "min_position", b"min_position", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
     _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015
@@ -260,16 +279,22 @@ class GetFindingResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FINDING_FIELD_NUMBER: _builtins.int
+    SIGHT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def finding(self) -> _assets_pb2.Finding: ...
+    @_builtins.property
+    def sight(self) -> _common_pb2.Sight:
+        """What this answer shows; to be handed back with a decision that rests on it."""
+
     def __init__(
         self,
         *,
         finding: _assets_pb2.Finding | None = ...,
+        sight: _common_pb2.Sight | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "sight", b"sight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "sight", b"sight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

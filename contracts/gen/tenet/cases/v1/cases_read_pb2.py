@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tenet.cases.v1 import cases_pb2 as tenet_dot_cases_dot_v1_dot_cases__pb2
 from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftenet/cases/v1/cases_read.proto\x12\x0etenet.cases.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1atenet/cases/v1/cases.proto\x1a\x1ctenet/common/v1/common.proto\"\x95\x01\n\x0eGetCaseRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1a\n\x07\x63\x61se_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xda\x01\n\x0fGetCaseResponse\x12\"\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x14.tenet.cases.v1.Case\x12%\n\x05sight\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight\x12\'\n\x07\x61\x63tions\x18\x03 \x03(\x0b\x32\x16.tenet.cases.v1.Action\x12\'\n\x07notices\x18\x04 \x03(\x0b\x32\x16.tenet.cases.v1.Notice\x12*\n\tenquiries\x18\x05 \x03(\x0b\x32\x17.tenet.cases.v1.Enquiry\"\xdb\x02\n\x10ListCasesRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x34\n\x06status\x18\x03 \x01(\x0e\x32\x1a.tenet.cases.v1.CaseStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12+\n\x15\x61ssignee_principal_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x34\n\x08priority\x18\x05 \x01(\x0e\x32\x18.tenet.cases.v1.PriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x18\n\x16_assignee_principal_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xe3\x01\n\x11ListCasesResponse\x12#\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x14.tenet.cases.v1.Case\x12=\n\x06sights\x18\x02 \x03(\x0b\x32-.tenet.cases.v1.ListCasesResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\xb3\x01\n\x1bListPendingApprovalsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x86\x02\n\x1cListPendingApprovalsResponse\x12\x30\n\x07pending\x18\x01 \x03(\x0b\x32\x1f.tenet.cases.v1.PendingApproval\x12H\n\x06sights\x18\x02 \x03(\x0b\x32\x38.tenet.cases.v1.ListPendingApprovalsResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\x99\x01\n\x10GetActionRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\taction_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"b\n\x11GetActionResponse\x12&\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x16.tenet.cases.v1.Action\x12%\n\x05sight\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight\"\x8d\x02\n\x12ListActionsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x1d\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x36\n\x06status\x18\x04 \x01(\x0e\x32\x1c.tenet.cases.v1.ActionStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_case_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xeb\x01\n\x13ListActionsResponse\x12\'\n\x07\x61\x63tions\x18\x01 \x03(\x0b\x32\x16.tenet.cases.v1.Action\x12?\n\x06sights\x18\x02 \x03(\x0b\x32/.tenet.cases.v1.ListActionsResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\x8d\x02\n\x12ListNoticesRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x1d\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x36\n\x06status\x18\x04 \x01(\x0e\x32\x1c.tenet.cases.v1.NoticeStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_case_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xeb\x01\n\x13ListNoticesResponse\x12\'\n\x07notices\x18\x01 \x03(\x0b\x32\x16.tenet.cases.v1.Notice\x12?\n\x06sights\x18\x02 \x03(\x0b\x32/.tenet.cases.v1.ListNoticesResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\x9a\x02\n\x14ListEnquiriesRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\"\n\x0c\x64\x65tection_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x37\n\x06status\x18\x04 \x01(\x0e\x32\x1d.tenet.cases.v1.EnquiryStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x0f\n\r_detection_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xf2\x01\n\x15ListEnquiriesResponse\x12*\n\tenquiries\x18\x01 \x03(\x0b\x32\x17.tenet.cases.v1.Enquiry\x12\x41\n\x06sights\x18\x02 \x03(\x0b\x32\x31.tenet.cases.v1.ListEnquiriesResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\x96\x01\n\x11GetCharterRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x18\n\x07version\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xe9\x01\n\x12GetCharterResponse\x12\x12\n\ncharter_id\x18\x01 \x01(\t\x12\x17\n\x0fowner_tenant_id\x18\x02 \x01(\t\x12\x18\n\x10version_in_force\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x30\n\x08versions\x18\x05 \x03(\x0b\x32\x1e.tenet.cases.v1.CharterVersion\x12;\n\x11preauthorisations\x18\x06 \x03(\x0b\x32 .tenet.cases.v1.Preauthorisation\x12\x0f\n\x07version\x18\x07 \x01(\x05\x32\xd8\x05\n\x10\x43\x61sesReadService\x12J\n\x07GetCase\x12\x1e.tenet.cases.v1.GetCaseRequest\x1a\x1f.tenet.cases.v1.GetCaseResponse\x12P\n\tListCases\x12 .tenet.cases.v1.ListCasesRequest\x1a!.tenet.cases.v1.ListCasesResponse\x12q\n\x14ListPendingApprovals\x12+.tenet.cases.v1.ListPendingApprovalsRequest\x1a,.tenet.cases.v1.ListPendingApprovalsResponse\x12P\n\tGetAction\x12 .tenet.cases.v1.GetActionRequest\x1a!.tenet.cases.v1.GetActionResponse\x12V\n\x0bListActions\x12\".tenet.cases.v1.ListActionsRequest\x1a#.tenet.cases.v1.ListActionsResponse\x12V\n\x0bListNotices\x12\".tenet.cases.v1.ListNoticesRequest\x1a#.tenet.cases.v1.ListNoticesResponse\x12\\\n\rListEnquiries\x12$.tenet.cases.v1.ListEnquiriesRequest\x1a%.tenet.cases.v1.ListEnquiriesResponse\x12S\n\nGetCharter\x12!.tenet.cases.v1.GetCharterRequest\x1a\".tenet.cases.v1.GetCharterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftenet/cases/v1/cases_read.proto\x12\x0etenet.cases.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atenet/cases/v1/cases.proto\x1a\x1ctenet/common/v1/common.proto\"\xc9\x01\n\x0eGetCaseRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1a\n\x07\x63\x61se_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x12\x32\n\x0e\x61s_happened_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xda\x01\n\x0fGetCaseResponse\x12\"\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x14.tenet.cases.v1.Case\x12%\n\x05sight\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight\x12\'\n\x07\x61\x63tions\x18\x03 \x03(\x0b\x32\x16.tenet.cases.v1.Action\x12\'\n\x07notices\x18\x04 \x03(\x0b\x32\x16.tenet.cases.v1.Notice\x12*\n\tenquiries\x18\x05 \x03(\x0b\x32\x17.tenet.cases.v1.Enquiry\"\xdb\x02\n\x10ListCasesRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x34\n\x06status\x18\x03 \x01(\x0e\x32\x1a.tenet.cases.v1.CaseStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12+\n\x15\x61ssignee_principal_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x34\n\x08priority\x18\x05 \x01(\x0e\x32\x18.tenet.cases.v1.PriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x18\n\x16_assignee_principal_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xe3\x01\n\x11ListCasesResponse\x12#\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x14.tenet.cases.v1.Case\x12=\n\x06sights\x18\x02 \x03(\x0b\x32-.tenet.cases.v1.ListCasesResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\xb3\x01\n\x1bListPendingApprovalsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x86\x02\n\x1cListPendingApprovalsResponse\x12\x30\n\x07pending\x18\x01 \x03(\x0b\x32\x1f.tenet.cases.v1.PendingApproval\x12H\n\x06sights\x18\x02 \x03(\x0b\x32\x38.tenet.cases.v1.ListPendingApprovalsResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\x99\x01\n\x10GetActionRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\taction_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"b\n\x11GetActionResponse\x12&\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x16.tenet.cases.v1.Action\x12%\n\x05sight\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight\"\x8d\x02\n\x12ListActionsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x1d\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x36\n\x06status\x18\x04 \x01(\x0e\x32\x1c.tenet.cases.v1.ActionStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_case_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xeb\x01\n\x13ListActionsResponse\x12\'\n\x07\x61\x63tions\x18\x01 \x03(\x0b\x32\x16.tenet.cases.v1.Action\x12?\n\x06sights\x18\x02 \x03(\x0b\x32/.tenet.cases.v1.ListActionsResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\x8d\x02\n\x12ListNoticesRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x1d\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x36\n\x06status\x18\x04 \x01(\x0e\x32\x1c.tenet.cases.v1.NoticeStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_case_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xeb\x01\n\x13ListNoticesResponse\x12\'\n\x07notices\x18\x01 \x03(\x0b\x32\x16.tenet.cases.v1.Notice\x12?\n\x06sights\x18\x02 \x03(\x0b\x32/.tenet.cases.v1.ListNoticesResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\x9a\x02\n\x14ListEnquiriesRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\"\n\x0c\x64\x65tection_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x37\n\x06status\x18\x04 \x01(\x0e\x32\x1d.tenet.cases.v1.EnquiryStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x0f\n\r_detection_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xf2\x01\n\x15ListEnquiriesResponse\x12*\n\tenquiries\x18\x01 \x03(\x0b\x32\x17.tenet.cases.v1.Enquiry\x12\x41\n\x06sights\x18\x02 \x03(\x0b\x32\x31.tenet.cases.v1.ListEnquiriesResponse.SightsEntry\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\x1a\x45\n\x0bSightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.tenet.common.v1.Sight:\x02\x38\x01\"\x96\x01\n\x11GetCharterRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x18\n\x07version\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\xe9\x01\n\x12GetCharterResponse\x12\x12\n\ncharter_id\x18\x01 \x01(\t\x12\x17\n\x0fowner_tenant_id\x18\x02 \x01(\t\x12\x18\n\x10version_in_force\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x30\n\x08versions\x18\x05 \x03(\x0b\x32\x1e.tenet.cases.v1.CharterVersion\x12;\n\x11preauthorisations\x18\x06 \x03(\x0b\x32 .tenet.cases.v1.Preauthorisation\x12\x0f\n\x07version\x18\x07 \x01(\x05\x32\xd8\x05\n\x10\x43\x61sesReadService\x12J\n\x07GetCase\x12\x1e.tenet.cases.v1.GetCaseRequest\x1a\x1f.tenet.cases.v1.GetCaseResponse\x12P\n\tListCases\x12 .tenet.cases.v1.ListCasesRequest\x1a!.tenet.cases.v1.ListCasesResponse\x12q\n\x14ListPendingApprovals\x12+.tenet.cases.v1.ListPendingApprovalsRequest\x1a,.tenet.cases.v1.ListPendingApprovalsResponse\x12P\n\tGetAction\x12 .tenet.cases.v1.GetActionRequest\x1a!.tenet.cases.v1.GetActionResponse\x12V\n\x0bListActions\x12\".tenet.cases.v1.ListActionsRequest\x1a#.tenet.cases.v1.ListActionsResponse\x12V\n\x0bListNotices\x12\".tenet.cases.v1.ListNoticesRequest\x1a#.tenet.cases.v1.ListNoticesResponse\x12\\\n\rListEnquiries\x12$.tenet.cases.v1.ListEnquiriesRequest\x1a%.tenet.cases.v1.ListEnquiriesResponse\x12S\n\nGetCharter\x12!.tenet.cases.v1.GetCharterRequest\x1a\".tenet.cases.v1.GetCharterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -68,48 +69,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTENQUIRIESRESPONSE_SIGHTSENTRY']._serialized_options = b'8\001'
   _globals['_GETCHARTERREQUEST'].fields_by_name['version']._loaded_options = None
   _globals['_GETCHARTERREQUEST'].fields_by_name['version']._serialized_options = b'\272H\004\032\002(\000'
-  _globals['_GETCASEREQUEST']._serialized_start=139
-  _globals['_GETCASEREQUEST']._serialized_end=288
-  _globals['_GETCASERESPONSE']._serialized_start=291
-  _globals['_GETCASERESPONSE']._serialized_end=509
-  _globals['_LISTCASESREQUEST']._serialized_start=512
-  _globals['_LISTCASESREQUEST']._serialized_end=859
-  _globals['_LISTCASESRESPONSE']._serialized_start=862
-  _globals['_LISTCASESRESPONSE']._serialized_end=1089
-  _globals['_LISTCASESRESPONSE_SIGHTSENTRY']._serialized_start=1020
-  _globals['_LISTCASESRESPONSE_SIGHTSENTRY']._serialized_end=1089
-  _globals['_LISTPENDINGAPPROVALSREQUEST']._serialized_start=1092
-  _globals['_LISTPENDINGAPPROVALSREQUEST']._serialized_end=1271
-  _globals['_LISTPENDINGAPPROVALSRESPONSE']._serialized_start=1274
-  _globals['_LISTPENDINGAPPROVALSRESPONSE']._serialized_end=1536
-  _globals['_LISTPENDINGAPPROVALSRESPONSE_SIGHTSENTRY']._serialized_start=1020
-  _globals['_LISTPENDINGAPPROVALSRESPONSE_SIGHTSENTRY']._serialized_end=1089
-  _globals['_GETACTIONREQUEST']._serialized_start=1539
-  _globals['_GETACTIONREQUEST']._serialized_end=1692
-  _globals['_GETACTIONRESPONSE']._serialized_start=1694
-  _globals['_GETACTIONRESPONSE']._serialized_end=1792
-  _globals['_LISTACTIONSREQUEST']._serialized_start=1795
-  _globals['_LISTACTIONSREQUEST']._serialized_end=2064
-  _globals['_LISTACTIONSRESPONSE']._serialized_start=2067
-  _globals['_LISTACTIONSRESPONSE']._serialized_end=2302
-  _globals['_LISTACTIONSRESPONSE_SIGHTSENTRY']._serialized_start=1020
-  _globals['_LISTACTIONSRESPONSE_SIGHTSENTRY']._serialized_end=1089
-  _globals['_LISTNOTICESREQUEST']._serialized_start=2305
-  _globals['_LISTNOTICESREQUEST']._serialized_end=2574
-  _globals['_LISTNOTICESRESPONSE']._serialized_start=2577
-  _globals['_LISTNOTICESRESPONSE']._serialized_end=2812
-  _globals['_LISTNOTICESRESPONSE_SIGHTSENTRY']._serialized_start=1020
-  _globals['_LISTNOTICESRESPONSE_SIGHTSENTRY']._serialized_end=1089
-  _globals['_LISTENQUIRIESREQUEST']._serialized_start=2815
-  _globals['_LISTENQUIRIESREQUEST']._serialized_end=3097
-  _globals['_LISTENQUIRIESRESPONSE']._serialized_start=3100
-  _globals['_LISTENQUIRIESRESPONSE']._serialized_end=3342
-  _globals['_LISTENQUIRIESRESPONSE_SIGHTSENTRY']._serialized_start=1020
-  _globals['_LISTENQUIRIESRESPONSE_SIGHTSENTRY']._serialized_end=1089
-  _globals['_GETCHARTERREQUEST']._serialized_start=3345
-  _globals['_GETCHARTERREQUEST']._serialized_end=3495
-  _globals['_GETCHARTERRESPONSE']._serialized_start=3498
-  _globals['_GETCHARTERRESPONSE']._serialized_end=3731
-  _globals['_CASESREADSERVICE']._serialized_start=3734
-  _globals['_CASESREADSERVICE']._serialized_end=4462
+  _globals['_GETCASEREQUEST']._serialized_start=172
+  _globals['_GETCASEREQUEST']._serialized_end=373
+  _globals['_GETCASERESPONSE']._serialized_start=376
+  _globals['_GETCASERESPONSE']._serialized_end=594
+  _globals['_LISTCASESREQUEST']._serialized_start=597
+  _globals['_LISTCASESREQUEST']._serialized_end=944
+  _globals['_LISTCASESRESPONSE']._serialized_start=947
+  _globals['_LISTCASESRESPONSE']._serialized_end=1174
+  _globals['_LISTCASESRESPONSE_SIGHTSENTRY']._serialized_start=1105
+  _globals['_LISTCASESRESPONSE_SIGHTSENTRY']._serialized_end=1174
+  _globals['_LISTPENDINGAPPROVALSREQUEST']._serialized_start=1177
+  _globals['_LISTPENDINGAPPROVALSREQUEST']._serialized_end=1356
+  _globals['_LISTPENDINGAPPROVALSRESPONSE']._serialized_start=1359
+  _globals['_LISTPENDINGAPPROVALSRESPONSE']._serialized_end=1621
+  _globals['_LISTPENDINGAPPROVALSRESPONSE_SIGHTSENTRY']._serialized_start=1105
+  _globals['_LISTPENDINGAPPROVALSRESPONSE_SIGHTSENTRY']._serialized_end=1174
+  _globals['_GETACTIONREQUEST']._serialized_start=1624
+  _globals['_GETACTIONREQUEST']._serialized_end=1777
+  _globals['_GETACTIONRESPONSE']._serialized_start=1779
+  _globals['_GETACTIONRESPONSE']._serialized_end=1877
+  _globals['_LISTACTIONSREQUEST']._serialized_start=1880
+  _globals['_LISTACTIONSREQUEST']._serialized_end=2149
+  _globals['_LISTACTIONSRESPONSE']._serialized_start=2152
+  _globals['_LISTACTIONSRESPONSE']._serialized_end=2387
+  _globals['_LISTACTIONSRESPONSE_SIGHTSENTRY']._serialized_start=1105
+  _globals['_LISTACTIONSRESPONSE_SIGHTSENTRY']._serialized_end=1174
+  _globals['_LISTNOTICESREQUEST']._serialized_start=2390
+  _globals['_LISTNOTICESREQUEST']._serialized_end=2659
+  _globals['_LISTNOTICESRESPONSE']._serialized_start=2662
+  _globals['_LISTNOTICESRESPONSE']._serialized_end=2897
+  _globals['_LISTNOTICESRESPONSE_SIGHTSENTRY']._serialized_start=1105
+  _globals['_LISTNOTICESRESPONSE_SIGHTSENTRY']._serialized_end=1174
+  _globals['_LISTENQUIRIESREQUEST']._serialized_start=2900
+  _globals['_LISTENQUIRIESREQUEST']._serialized_end=3182
+  _globals['_LISTENQUIRIESRESPONSE']._serialized_start=3185
+  _globals['_LISTENQUIRIESRESPONSE']._serialized_end=3427
+  _globals['_LISTENQUIRIESRESPONSE_SIGHTSENTRY']._serialized_start=1105
+  _globals['_LISTENQUIRIESRESPONSE_SIGHTSENTRY']._serialized_end=1174
+  _globals['_GETCHARTERREQUEST']._serialized_start=3430
+  _globals['_GETCHARTERREQUEST']._serialized_end=3580
+  _globals['_GETCHARTERRESPONSE']._serialized_start=3583
+  _globals['_GETCHARTERRESPONSE']._serialized_end=3816
+  _globals['_CASESREADSERVICE']._serialized_start=3819
+  _globals['_CASESREADSERVICE']._serialized_end=4547
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ Queries of the cases service."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from tenet.cases.v1 import cases_pb2 as _cases_pb2
 from tenet.common.v1 import common_pb2 as _common_pb2
@@ -28,10 +29,15 @@ class GetCaseRequest(_message.Message):
     CASE_ID_FIELD_NUMBER: _builtins.int
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
+    AS_HAPPENED_AT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     case_id: _builtins.str
     min_position: _builtins.int
     at_position: _builtins.int
+    @_builtins.property
+    def as_happened_at(self) -> _timestamp_pb2.Timestamp:
+        """What had happened in the world by this time, as far as it is known; with at_position, as far as it was known there."""
+
     def __init__(
         self,
         *,
@@ -39,10 +45,11 @@ class GetCaseRequest(_message.Message):
         case_id: _builtins.str = ...,
         min_position: _builtins.int | None = ...,
         at_position: _builtins.int | None = ...,
+        as_happened_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "at_position", b"at_position", "min_position", b"min_position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "as_happened_at", b"as_happened_at", "at_position", b"at_position", "min_position", b"min_position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "at_position", b"at_position", "case_id", b"case_id", "min_position", b"min_position", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_min_position", b"_min_position", "as_happened_at", b"as_happened_at", "at_position", b"at_position", "case_id", b"case_id", "min_position", b"min_position", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
     _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015

@@ -26,7 +26,7 @@ from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb
 from tenet.ledger.v1 import ledger_erasure_admin_pb2 as tenet_dot_ledger_dot_v1_dot_ledger__erasure__admin__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)tenet/ledger/v1/ledger_erasure_read.proto\x12\x0ftenet.ledger.v1\x1a\x1ctenet/common/v1/common.proto\x1a*tenet/ledger/v1/ledger_erasure_admin.proto\"P\n\x11GetCustodyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_at_position\"f\n\x12GetCustodyResponse\x12$\n\x05holds\x18\x01 \x03(\x0b\x32\x15.tenet.ledger.v1.Hold\x12*\n\x08\x65rasures\x18\x02 \x03(\x0b\x32\x18.tenet.ledger.v1.Erasure\"\xb2\x01\n\x04Hold\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x10\n\x08subjects\x18\x02 \x03(\t\x12+\n\x06matter\x18\x03 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12\x11\n\tplaced_by\x18\x04 \x01(\t\x12\x17\n\x0fplaced_position\x18\x05 \x01(\x03\x12\x1c\n\x14release_requested_by\x18\x06 \x01(\t\x12\x10\n\x08released\x18\x07 \x01(\x08\"\xed\x02\n\x07\x45rasure\x12\x12\n\nerasure_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x30\n\x05\x66ield\x18\x03 \x01(\x0b\x32\x1c.tenet.ledger.v1.ErasedFieldH\x00\x88\x01\x01\x12,\n\x05\x62\x61sis\x18\x04 \x01(\x0e\x32\x1d.tenet.ledger.v1.ErasureBasis\x12+\n\x06reason\x18\x05 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12\x14\n\x0crequested_by\x18\x06 \x01(\t\x12\x1a\n\x12requested_position\x18\x07 \x01(\x03\x12\x1d\n\x10\x64\x65\x63ided_position\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x13\n\x0b\x63\x61rried_out\x18\t \x01(\x08\x12\x0e\n\x06\x66ields\x18\n \x01(\x05\x12\x1b\n\x13unreachable_exports\x18\x0b \x03(\tB\x08\n\x06_fieldB\x13\n\x11_decided_position\"-\n\x18ListRestingPlacesRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"J\n\x19ListRestingPlacesResponse\x12-\n\x06places\x18\x01 \x03(\x0b\x32\x1d.tenet.ledger.v1.RestingPlace\"O\n\x0cRestingPlace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05holds\x18\x02 \x01(\t\x12\x11\n\terased_by\x18\x03 \x01(\t\x12\x0f\n\x07reached\x18\x04 \x01(\x08\x32\xdd\x01\n\x18LedgerErasureReadService\x12U\n\nGetCustody\x12\".tenet.ledger.v1.GetCustodyRequest\x1a#.tenet.ledger.v1.GetCustodyResponse\x12j\n\x11ListRestingPlaces\x12).tenet.ledger.v1.ListRestingPlacesRequest\x1a*.tenet.ledger.v1.ListRestingPlacesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)tenet/ledger/v1/ledger_erasure_read.proto\x12\x0ftenet.ledger.v1\x1a\x1ctenet/common/v1/common.proto\x1a*tenet/ledger/v1/ledger_erasure_admin.proto\"P\n\x11GetCustodyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_at_position\"f\n\x12GetCustodyResponse\x12$\n\x05holds\x18\x01 \x03(\x0b\x32\x15.tenet.ledger.v1.Hold\x12*\n\x08\x65rasures\x18\x02 \x03(\x0b\x32\x18.tenet.ledger.v1.Erasure\"\xb2\x01\n\x04Hold\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x10\n\x08subjects\x18\x02 \x03(\t\x12+\n\x06matter\x18\x03 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12\x11\n\tplaced_by\x18\x04 \x01(\t\x12\x17\n\x0fplaced_position\x18\x05 \x01(\x03\x12\x1c\n\x14release_requested_by\x18\x06 \x01(\t\x12\x10\n\x08released\x18\x07 \x01(\x08\"\x91\x03\n\x07\x45rasure\x12\x12\n\nerasure_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x30\n\x05\x66ield\x18\x03 \x01(\x0b\x32\x1c.tenet.ledger.v1.ErasedFieldH\x00\x88\x01\x01\x12,\n\x05\x62\x61sis\x18\x04 \x01(\x0e\x32\x1d.tenet.ledger.v1.ErasureBasis\x12+\n\x06reason\x18\x05 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12\x14\n\x0crequested_by\x18\x06 \x01(\t\x12\x1a\n\x12requested_position\x18\x07 \x01(\x03\x12\x1d\n\x10\x64\x65\x63ided_position\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x13\n\x0b\x63\x61rried_out\x18\t \x01(\x08\x12\x0e\n\x06\x66ields\x18\n \x01(\x05\x12\x1b\n\x13unreachable_exports\x18\x0b \x03(\t\x12\x15\n\x08openings\x18\x0c \x01(\x05H\x02\x88\x01\x01\x42\x08\n\x06_fieldB\x13\n\x11_decided_positionB\x0b\n\t_openings\"-\n\x18ListRestingPlacesRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"J\n\x19ListRestingPlacesResponse\x12-\n\x06places\x18\x01 \x03(\x0b\x32\x1d.tenet.ledger.v1.RestingPlace\"O\n\x0cRestingPlace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05holds\x18\x02 \x01(\t\x12\x11\n\terased_by\x18\x03 \x01(\t\x12\x0f\n\x07reached\x18\x04 \x01(\x08\x32\xdd\x01\n\x18LedgerErasureReadService\x12U\n\nGetCustody\x12\".tenet.ledger.v1.GetCustodyRequest\x1a#.tenet.ledger.v1.GetCustodyResponse\x12j\n\x11ListRestingPlaces\x12).tenet.ledger.v1.ListRestingPlacesRequest\x1a*.tenet.ledger.v1.ListRestingPlacesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,13 +40,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOLD']._serialized_start=323
   _globals['_HOLD']._serialized_end=501
   _globals['_ERASURE']._serialized_start=504
-  _globals['_ERASURE']._serialized_end=869
-  _globals['_LISTRESTINGPLACESREQUEST']._serialized_start=871
-  _globals['_LISTRESTINGPLACESREQUEST']._serialized_end=916
-  _globals['_LISTRESTINGPLACESRESPONSE']._serialized_start=918
-  _globals['_LISTRESTINGPLACESRESPONSE']._serialized_end=992
-  _globals['_RESTINGPLACE']._serialized_start=994
-  _globals['_RESTINGPLACE']._serialized_end=1073
-  _globals['_LEDGERERASUREREADSERVICE']._serialized_start=1076
-  _globals['_LEDGERERASUREREADSERVICE']._serialized_end=1297
+  _globals['_ERASURE']._serialized_end=905
+  _globals['_LISTRESTINGPLACESREQUEST']._serialized_start=907
+  _globals['_LISTRESTINGPLACESREQUEST']._serialized_end=952
+  _globals['_LISTRESTINGPLACESRESPONSE']._serialized_start=954
+  _globals['_LISTRESTINGPLACESRESPONSE']._serialized_end=1028
+  _globals['_RESTINGPLACE']._serialized_start=1030
+  _globals['_RESTINGPLACE']._serialized_end=1109
+  _globals['_LEDGERERASUREREADSERVICE']._serialized_start=1112
+  _globals['_LEDGERERASUREREADSERVICE']._serialized_end=1333
 # @@protoc_insertion_point(module_scope)

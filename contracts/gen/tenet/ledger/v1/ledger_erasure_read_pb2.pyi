@@ -125,6 +125,7 @@ class Erasure(_message.Message):
     CARRIED_OUT_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
     UNREACHABLE_EXPORTS_FIELD_NUMBER: _builtins.int
+    OPENINGS_FIELD_NUMBER: _builtins.int
     erasure_id: _builtins.str
     subject: _builtins.str
     basis: _ledger_erasure_admin_pb2.ErasureBasis.ValueType
@@ -136,6 +137,8 @@ class Erasure(_message.Message):
     """Whether key, openings and the server's copies are gone."""
     fields: _builtins.int
     """Fields of the subject in entries before the erasure."""
+    openings: _builtins.int
+    """Openings that were deleted when it was carried out; absent where they were not counted."""
     @_builtins.property
     def field(self) -> _ledger_erasure_admin_pb2.ErasedField: ...
     @_builtins.property
@@ -158,19 +161,24 @@ class Erasure(_message.Message):
         carried_out: _builtins.bool = ...,
         fields: _builtins.int = ...,
         unreachable_exports: _abc.Iterable[_builtins.str] | None = ...,
+        openings: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_decided_position", b"_decided_position", "_field", b"_field", "decided_position", b"decided_position", "field", b"field", "reason", b"reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_decided_position", b"_decided_position", "_field", b"_field", "_openings", b"_openings", "decided_position", b"decided_position", "field", b"field", "openings", b"openings", "reason", b"reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decided_position", b"_decided_position", "_field", b"_field", "basis", b"basis", "carried_out", b"carried_out", "decided_position", b"decided_position", "erasure_id", b"erasure_id", "field", b"field", "fields", b"fields", "reason", b"reason", "requested_by", b"requested_by", "requested_position", b"requested_position", "subject", b"subject", "unreachable_exports", b"unreachable_exports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decided_position", b"_decided_position", "_field", b"_field", "_openings", b"_openings", "basis", b"basis", "carried_out", b"carried_out", "decided_position", b"decided_position", "erasure_id", b"erasure_id", "field", b"field", "fields", b"fields", "openings", b"openings", "reason", b"reason", "requested_by", b"requested_by", "requested_position", b"requested_position", "subject", b"subject", "unreachable_exports", b"unreachable_exports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__decided_position: _TypeAlias = _typing.Literal["decided_position"]  # noqa: Y015
     _WhichOneofArgType__decided_position: _TypeAlias = _typing.Literal["_decided_position", b"_decided_position"]  # noqa: Y015
     _WhichOneofReturnType__field: _TypeAlias = _typing.Literal["field"]  # noqa: Y015
     _WhichOneofArgType__field: _TypeAlias = _typing.Literal["_field", b"_field"]  # noqa: Y015
+    _WhichOneofReturnType__openings: _TypeAlias = _typing.Literal["openings"]  # noqa: Y015
+    _WhichOneofArgType__openings: _TypeAlias = _typing.Literal["_openings", b"_openings"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__decided_position) -> _WhichOneofReturnType__decided_position | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__field) -> _WhichOneofReturnType__field | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__openings) -> _WhichOneofReturnType__openings | None: ...
 
 Global___Erasure: _TypeAlias = Erasure  # noqa: Y015
 

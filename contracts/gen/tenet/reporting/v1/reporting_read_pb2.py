@@ -28,7 +28,7 @@ from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb
 from tenet.reporting.v1 import reporting_pb2 as tenet_dot_reporting_dot_v1_dot_reporting__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tenet/reporting/v1/reporting_read.proto\x12\x12tenet.reporting.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/common/v1/common.proto\x1a\"tenet/reporting/v1/reporting.proto\"\x99\x01\n\x10GetReportRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\treport_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"N\n\x11GetReportResponse\x12*\n\x06report\x18\x01 \x01(\x0b\x32\x1a.tenet.reporting.v1.Report\x12\r\n\x05model\x18\x02 \x01(\x0c\"r\n\x13RenderReportRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\treport_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"$\n\x14RenderReportResponse\x12\x0c\n\x04html\x18\x01 \x01(\x0c\"\xaa\x01\n\x12ListReportsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"g\n\x13ListReportsResponse\x12+\n\x07reports\x18\x01 \x03(\x0b\x32\x1a.tenet.reporting.v1.Report\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xb9\x01\n\x12\x44rillFigureRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\treport_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x06\x66igure\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"\x85\x01\n\x13\x44rillFigureResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.tenet.reporting.v1.Entry\x12\r\n\x05total\x18\x02 \x01(\x03\x12\x0e\n\x06\x66igure\x18\x03 \x01(\x0c\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xd4\x01\n\x05\x45ntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12/\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cprincipal_id\x18\x07 \x01(\t\x12\x10\n\x08headline\x18\x08 \x01(\t\"s\n\x14RebuildReportRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\treport_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"g\n\x15RebuildReportResponse\x12\r\n\x05\x65qual\x18\x01 \x01(\x08\x12\x18\n\x10published_sha256\x18\x02 \x01(\t\x12\x16\n\x0erebuilt_sha256\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\x0c\x32\xf9\x03\n\x14ReportingReadService\x12X\n\tGetReport\x12$.tenet.reporting.v1.GetReportRequest\x1a%.tenet.reporting.v1.GetReportResponse\x12\x61\n\x0cRenderReport\x12\'.tenet.reporting.v1.RenderReportRequest\x1a(.tenet.reporting.v1.RenderReportResponse\x12^\n\x0bListReports\x12&.tenet.reporting.v1.ListReportsRequest\x1a\'.tenet.reporting.v1.ListReportsResponse\x12^\n\x0b\x44rillFigure\x12&.tenet.reporting.v1.DrillFigureRequest\x1a\'.tenet.reporting.v1.DrillFigureResponse\x12\x64\n\rRebuildReport\x12(.tenet.reporting.v1.RebuildReportRequest\x1a).tenet.reporting.v1.RebuildReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tenet/reporting/v1/reporting_read.proto\x12\x12tenet.reporting.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/common/v1/common.proto\x1a\"tenet/reporting/v1/reporting.proto\"\x99\x01\n\x10GetReportRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\treport_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"u\n\x11GetReportResponse\x12*\n\x06report\x18\x01 \x01(\x0b\x32\x1a.tenet.reporting.v1.Report\x12\r\n\x05model\x18\x02 \x01(\x0c\x12%\n\x05sight\x18\x03 \x01(\x0b\x32\x16.tenet.common.v1.Sight\"r\n\x13RenderReportRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\treport_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"$\n\x14RenderReportResponse\x12\x0c\n\x04html\x18\x01 \x01(\x0c\"\xaa\x01\n\x12ListReportsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"g\n\x13ListReportsResponse\x12+\n\x07reports\x18\x01 \x03(\x0b\x32\x1a.tenet.reporting.v1.Report\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xb9\x01\n\x12\x44rillFigureRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\treport_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x06\x66igure\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"\x85\x01\n\x13\x44rillFigureResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.tenet.reporting.v1.Entry\x12\r\n\x05total\x18\x02 \x01(\x03\x12\x0e\n\x06\x66igure\x18\x03 \x01(\x0c\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xd4\x01\n\x05\x45ntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12/\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cprincipal_id\x18\x07 \x01(\t\x12\x10\n\x08headline\x18\x08 \x01(\t\"s\n\x14RebuildReportRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x1c\n\treport_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"g\n\x15RebuildReportResponse\x12\r\n\x05\x65qual\x18\x01 \x01(\x08\x12\x18\n\x10published_sha256\x18\x02 \x01(\t\x12\x16\n\x0erebuilt_sha256\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\x0c\x32\xf9\x03\n\x14ReportingReadService\x12X\n\tGetReport\x12$.tenet.reporting.v1.GetReportRequest\x1a%.tenet.reporting.v1.GetReportResponse\x12\x61\n\x0cRenderReport\x12\'.tenet.reporting.v1.RenderReportRequest\x1a(.tenet.reporting.v1.RenderReportResponse\x12^\n\x0bListReports\x12&.tenet.reporting.v1.ListReportsRequest\x1a\'.tenet.reporting.v1.ListReportsResponse\x12^\n\x0b\x44rillFigure\x12&.tenet.reporting.v1.DrillFigureRequest\x1a\'.tenet.reporting.v1.DrillFigureResponse\x12\x64\n\rRebuildReport\x12(.tenet.reporting.v1.RebuildReportRequest\x1a).tenet.reporting.v1.RebuildReportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,25 +48,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETREPORTREQUEST']._serialized_start=192
   _globals['_GETREPORTREQUEST']._serialized_end=345
   _globals['_GETREPORTRESPONSE']._serialized_start=347
-  _globals['_GETREPORTRESPONSE']._serialized_end=425
-  _globals['_RENDERREPORTREQUEST']._serialized_start=427
-  _globals['_RENDERREPORTREQUEST']._serialized_end=541
-  _globals['_RENDERREPORTRESPONSE']._serialized_start=543
-  _globals['_RENDERREPORTRESPONSE']._serialized_end=579
-  _globals['_LISTREPORTSREQUEST']._serialized_start=582
-  _globals['_LISTREPORTSREQUEST']._serialized_end=752
-  _globals['_LISTREPORTSRESPONSE']._serialized_start=754
-  _globals['_LISTREPORTSRESPONSE']._serialized_end=857
-  _globals['_DRILLFIGUREREQUEST']._serialized_start=860
-  _globals['_DRILLFIGUREREQUEST']._serialized_end=1045
-  _globals['_DRILLFIGURERESPONSE']._serialized_start=1048
-  _globals['_DRILLFIGURERESPONSE']._serialized_end=1181
-  _globals['_ENTRY']._serialized_start=1184
-  _globals['_ENTRY']._serialized_end=1396
-  _globals['_REBUILDREPORTREQUEST']._serialized_start=1398
-  _globals['_REBUILDREPORTREQUEST']._serialized_end=1513
-  _globals['_REBUILDREPORTRESPONSE']._serialized_start=1515
-  _globals['_REBUILDREPORTRESPONSE']._serialized_end=1618
-  _globals['_REPORTINGREADSERVICE']._serialized_start=1621
-  _globals['_REPORTINGREADSERVICE']._serialized_end=2126
+  _globals['_GETREPORTRESPONSE']._serialized_end=464
+  _globals['_RENDERREPORTREQUEST']._serialized_start=466
+  _globals['_RENDERREPORTREQUEST']._serialized_end=580
+  _globals['_RENDERREPORTRESPONSE']._serialized_start=582
+  _globals['_RENDERREPORTRESPONSE']._serialized_end=618
+  _globals['_LISTREPORTSREQUEST']._serialized_start=621
+  _globals['_LISTREPORTSREQUEST']._serialized_end=791
+  _globals['_LISTREPORTSRESPONSE']._serialized_start=793
+  _globals['_LISTREPORTSRESPONSE']._serialized_end=896
+  _globals['_DRILLFIGUREREQUEST']._serialized_start=899
+  _globals['_DRILLFIGUREREQUEST']._serialized_end=1084
+  _globals['_DRILLFIGURERESPONSE']._serialized_start=1087
+  _globals['_DRILLFIGURERESPONSE']._serialized_end=1220
+  _globals['_ENTRY']._serialized_start=1223
+  _globals['_ENTRY']._serialized_end=1435
+  _globals['_REBUILDREPORTREQUEST']._serialized_start=1437
+  _globals['_REBUILDREPORTREQUEST']._serialized_end=1552
+  _globals['_REBUILDREPORTRESPONSE']._serialized_start=1554
+  _globals['_REBUILDREPORTRESPONSE']._serialized_end=1657
+  _globals['_REPORTINGREADSERVICE']._serialized_start=1660
+  _globals['_REPORTINGREADSERVICE']._serialized_end=2165
 # @@protoc_insertion_point(module_scope)

@@ -62,18 +62,24 @@ class GetReportResponse(_message.Message):
 
     REPORT_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    SIGHT_FIELD_NUMBER: _builtins.int
     model: _builtins.bytes
     @_builtins.property
     def report(self) -> _reporting_pb2.Report: ...
+    @_builtins.property
+    def sight(self) -> _common_pb2.Sight:
+        """What this answer shows; to be handed back with a decision that rests on it."""
+
     def __init__(
         self,
         *,
         report: _reporting_pb2.Report | None = ...,
         model: _builtins.bytes = ...,
+        sight: _common_pb2.Sight | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "sight", b"sight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "report", b"report"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "report", b"report", "sight", b"sight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
