@@ -280,6 +280,7 @@ async def test_the_canary_is_found_in_no_place_that_the_register_says_an_erasure
     elsewhere = {
         "snapshots",  # Rows of the read databases, with read_models.
         "ledger_backups",  # A test of its own restores one.
+        "hunt_scratch",  # tests/services/detections/archive/test_hunts.py
         "logs",  # tests/observability/test_what_is_left_behind.py
         "traces",
         "memory",  # tests/infra/keys: a destroyed key is forgotten at once here, within seconds elsewhere.

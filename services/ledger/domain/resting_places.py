@@ -55,6 +55,15 @@ RESTING_PLACES = (
         False,
     ),
     RestingPlace(
+        "telemetry_archive",
+        "records as they came, by hour, under the tenant's object key",
+        "not by subject; gone after the archive's retention, and when the tenant is closed",
+        False,
+    ),
+    RestingPlace(
+        "hunt_scratch", "plain copies of archived hours while a hunt looks at them", "gone with the hunt", True
+    ),
+    RestingPlace(
         "charter_objects",
         "charters as the customer wrote them; they are to name roles and principals, not people",
         "gone when the tenant is closed",
