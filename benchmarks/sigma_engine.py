@@ -2,7 +2,8 @@
 
 Rules and telemetry are recorded data by others (`TENET_SHARED_DATA`); without them nothing is measured. Events go the
 way that `tenet rules match` takes: from a line of JSON to the rules that match. Each measurement runs in a process of
-its own. Peers are run over the same rules and lines where they are named (see `sigma_peers`).
+its own; rates are those of a second of its processor time. Peers are run over the same rules and lines where they are
+named (see `sigma_peers`).
 """
 
 import multiprocessing
@@ -41,14 +42,12 @@ def figures(shared: Path) -> list[Figure]:
         own = _apart(with_tenants, shared, cache)
         changed = _apart(one_rule_changed, shared, cache)
         zircolite, rsigma = (sigma_peers.rate(name, shared, Path(room)) for name in ("Zircolite", "rsigma"))
-    best = max(warm["rate"], alone["rate"])
+    best, wall = (max(warm[kind], alone[kind]) for kind in ("rate", "wall"))
     return [
         Figure("recorded telemetry, parse included", best, 100_000, warm["detail"], unit="/s"),
         *_against("Zircolite", best, zircolite, 100),
         *_against("rsigma", best, rsigma, 1),
-        Figure(
-            "two processes : one", sum(each["rate"] for each in two) / best, 1.8, "both at once, each over all lines"
-        ),
+        Figure("two processes : one", sum(each["wall"] for each in two) / wall, 1.8, "at once, each over all lines"),
         Figure("every value unique", fresh["rate"], 24_000, fresh["detail"], unit="/s"),
         Figure("attack-dense process creation", dense["rate"], 40_000, dense["detail"], unit="/s"),
         Figure("keywords in lines of a log", words["rate"], 200_000, words["detail"], unit="/s"),
@@ -85,14 +84,19 @@ def over(engine: Engine, lines: Sequence[bytes], excepted: Sequence[frozenset[st
     return found
 
 
-def rate(engine: Engine, lines: Sequence[bytes], excepted: Sequence[frozenset[str]] = (NOTHING,)) -> float:
-    """The best of some rounds after one that is not counted."""
+def rate(
+    engine: Engine,
+    lines: Sequence[bytes],
+    excepted: Sequence[frozenset[str]] = (NOTHING,),
+    clock: Callable[[], float] = time.process_time,
+) -> float:
+    """The best of some rounds after one that is not counted, for a second of processor time."""
     over(engine, lines, excepted)
     seconds = []
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started = clock()
         over(engine, lines, excepted)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
     return len(lines) / min(seconds)
 
 
@@ -113,13 +117,14 @@ def load(shared: Path, directory: Path) -> dict[str, Any]:
 
 def telemetry(shared: Path, directory: Path) -> dict[str, Any]:
     engine, lines = engine_of(shared, directory), recorded(shared)
-    started = time.perf_counter()
+    started = time.process_time()
     found = over(engine, lines)
-    first = len(lines) / (time.perf_counter() - started)
+    first = len(lines) / (time.process_time() - started)
     bytes_each = sum(map(len, lines)) / len(lines)
     size = f"{len(lines):,} events of {bytes_each:,.0f} bytes, {found:,} matches"
     return {
         "rate": rate(engine, lines),
+        "wall": rate(engine, lines, clock=time.perf_counter),
         "memory": sigma_peers.highest_memory(),
         "detail": f"{size}; {first:,.0f}/s the first time, plans made meanwhile",
     }
@@ -136,9 +141,9 @@ def every_value_unique(shared: Path, directory: Path) -> dict[str, Any]:
     engine, lines = engine_of(shared, directory), unique(shared)
     half = len(lines) // 2
     over(engine, lines[:half])
-    started = time.perf_counter()
+    started = time.process_time()
     over(engine, lines[half:])
-    each = (len(lines) - half) / (time.perf_counter() - started)
+    each = (len(lines) - half) / (time.process_time() - started)
     return {"rate": each, "detail": f"{len(lines) - half:,} recorded events, every text of them made another"}
 
 
@@ -146,10 +151,10 @@ def by_keywords(shared: Path, directory: Path) -> dict[str, Any]:
     engine, (route, records) = engine_of(shared, directory), keywords()
     seconds = []
     for _ in range(ROUNDS + 1):
-        started = time.perf_counter()
+        started = time.process_time()
         for fields in records:
             engine.match(route, fields)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     return {"rate": len(records) / min(seconds[1:]), "detail": "matching alone, of short lines of a Linux log"}
 
 

@@ -9,7 +9,6 @@ import os
 import resource
 import shlex
 import subprocess
-import time
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -20,7 +19,7 @@ PEER_SECONDS = 600
 
 
 def rate(name: str, shared: Path, room: Path) -> float | None:
-    """Events a second of a peer, beyond what it takes for a single one; None when it is not here."""
+    """Events of a peer in a second of processor time, beyond what it takes for a single one; None when it is not here."""
     command = os.environ.get(PEERS[name])
     if not command:
         return None
@@ -54,6 +53,8 @@ def _rules(shared: Path, room: Path) -> Path:
 
 
 def _seconds(command: list[str]) -> float:
-    started = time.perf_counter()
+    """Of processor time, so that a program of several threads is compared by the core."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PEER_SECONDS)
-    return time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

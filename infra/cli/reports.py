@@ -9,8 +9,9 @@ from tenet.reporting.v1 import reporting_pb2 as pb
 from tenet.reporting.v1 import reporting_read_pb2 as read
 from tenet.reporting.v1 import reporting_write_pb2 as write
 
+from infra.cli.as_of import At, position_of
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
-from infra.cli.output import say, show_json, show_pairs, show_table
+from infra.cli.output import plain, say, show_json, show_pairs, show_table
 from infra.cli.paging import every
 from infra.cli.problems import Problem, UsageProblem
 from infra.cli.session import Session
@@ -99,6 +100,7 @@ def show(
     tenant_id: TenantOption,
     report_id: str = Identifier,
     model: bool = typer.Option(False, "--model", help="Print the canonical JSON model, byte for byte."),
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -106,13 +108,14 @@ def show(
     """A report's figures."""
 
     async def work(session: Session) -> None:
-        request = read.GetReportRequest(tenant_id=tenant(tenant_id), report_id=report_id)
+        then = await position_of(session, tenant(tenant_id), at)
+        request = read.GetReportRequest(tenant_id=tenant_id, report_id=report_id, at_position=then)
         answer = await session.ask(request, read.GetReportResponse)
         if model:
             typer.echo(answer.model.decode(), nl=False)
             return
         if as_json:
-            show_json({"report": read.GetReportResponse(report=answer.report), "model": json.loads(answer.model)})
+            show_json({"report": plain(answer.report), "model": json.loads(answer.model)})
             return
         report = answer.report
         show_pairs(

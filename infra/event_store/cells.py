@@ -95,7 +95,7 @@ class CellPools:
             await connection.close()
             raise
         finally:
-            # Kept at hand for the next caller, which saves the pool's bookkeeping on the way in and out, unless somebody
+            # Kept at hand for the next caller, without the pool's bookkeeping on the way in and out, unless somebody
             # waits at the pool or it has to clear up what was left open.
             idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
             if self._wanting[cell] or not idle:

@@ -52,10 +52,7 @@ ENTRY_KEYS = {"actor", "data", "id", "occurred_at", "schema", "stream", "tenant"
 OPTIONAL_KEYS = {"causation", "correlation", "facts", "grant", "request", "request_digest", "trace"}
 BUNDLE_KEYS = {"audience", "case", "format", "from_position", "tenant", "to_position"}
 AUDIENCES = {"investigators", "customer", "customer_partners", "community", "public"}
-FACT_SOURCES = {
-    "tenet.cases.CharterApproved",
-    "tenet.detections.RulePackDeployed",
-}
+FACT_SOURCES = {"tenet.cases.CharterApproved", "tenet.detections.RulePackDeployed"}
 """Events that facts are cited from: each states the digest of what it put into force."""
 REOPENED = "tenet.ledger.LedgerReopened"
 KNOWN_FILES = re.compile(
@@ -521,8 +518,7 @@ class Ledger:
         kind, data = entry["type"], entry["data"]
         self.cited += [(position, each["tenant"], each["position"], each["digest"]) for each in entry.get("facts", ())]
         self.kinds.add(f"{kind}.v{entry['schema']}")
-        if "grant" in entry:
-            self.grants.setdefault(entry["grant"], position)
+        self.grants.setdefault(entry.get("grant", ""), position)
         if kind == "tenet.reporting.ReportPublished":
             self.reports.append((position, data))
         elif kind in FACT_SOURCES:
@@ -590,44 +586,34 @@ def _check_contents(
     if not (type(begin) is type(end) is int and 0 <= begin < end and (case is None or type(case) is str)):
         raise Bad("bundle.json states no range of positions")
     openings = Openings(bag, result)
-    ledgers = _check_ledgers(bag, result, facts, openings, trusted, witnesses, held)
+    ledgers = _check_ledgers(bag, openings, facts, trusted, witnesses, held)
     ledger = ledgers[tenant]
     openings.check(2**63, "", {})
     if case is None and ledger.runs != [(begin, end)]:
-        ledger.problem(
-            f"the entries are not all those from {begin} up to {end}",
-            max(begin, ledger.runs[-1][1] if ledger.runs else 0),
-        )
+        place = max(begin, ledger.runs[-1][1] if ledger.runs else 0)
+        ledger.problem(f"the entries are not all those from {begin} up to {end}", place)
     if case is not None and case not in ledger.streams:
         ledger.problem(f"there is no entry of {case}")
     if held is not None:
         ledger.compare(held)
     _check_cited(ledger, ledgers)
     _check_reports(bag, ledger)
-    for each in ledgers.values():
-        _check_origin(each, ledgers.get("provider"))
     _check_schemas(bag, ledgers)
     kinds = ", ".join(f"{count} {'opened' if name == 'value' else name}" for name, count in openings.counts.items())
-    cases = sum(1 for stream in ledger.streams if stream.startswith("case-"))
+    cases = f"{sum(1 for stream in ledger.streams if stream.startswith('case-'))} cases"
     result.summary += [
-        f"{case or f'positions {begin} to {end - 1}'}: {ledger.entries} entries, {cases} cases",
+        f"{case or f'positions {begin} to {end - 1}'}: {ledger.entries} entries, {cases}",
         f"sealed fields: {sum(openings.counts.values())} ({kinds}); reports: {len(ledger.reports)}",
     ]
     for each in ledgers.values():
-        last_time = _when(each.last_time)
-        result.summary.append(f"ledger {each.tenant}: {each.entries} of {each.size} entries, the last at {last_time}")
+        counted = f"ledger {each.tenant}: {each.entries} of {each.size} entries"
+        result.summary.append(f"{counted}, the last at {_when(each.last_time)}")
 
 
 def _check_ledgers(
-    bag: Bag,
-    result: Result,
-    facts: dict[str, Any],
-    openings: Openings,
-    trusted: AbstractSet[str],
-    witnesses: Sequence[Key],
-    held: bytes | None,
+    bag: Bag, openings: Openings, facts: dict[str, Any], trusted: AbstractSet[str], witnesses: Sequence[Key], held: Any
 ) -> dict[str, Ledger]:
-    tenant, ledgers = facts["tenant"], dict[str, Ledger]()
+    tenant, ledgers, result = facts["tenant"], dict[str, Ledger](), bag.result
     for name in sorted({name.split("/")[2] for name in bag.names(r"data/ledgers/[a-z0-9-]+/.*")} | {tenant}):
         main = name == tenant
         ledgers[name] = Ledger(bag, result, name, openings if main else None, whole=main and facts["case"] is None)
@@ -637,16 +623,15 @@ def _check_ledgers(
             ledgers[name].check(trusted, witnesses)
         except Bad as error:
             result.problem(f"ledger {name}", str(error), error.position)
+    for each in ledgers.values():
+        _check_origin(each, ledgers.get("provider"))
     return ledgers
 
 
 def _check_schemas(bag: Bag, ledgers: dict[str, Ledger]) -> None:
-    kinds_here = {kind for each in ledgers.values() for kind in each.kinds}
+    known = {f"data/schemas/{kind}.json" for each in ledgers.values() for kind in each.kinds}
     for name in bag.names(r"data/schemas/.*"):
-        if (
-            name[len("data/schemas/") : -len(".json")] not in kinds_here
-            or type(canonical_json(bag.read(name))) is not dict
-        ):
+        if name not in known or type(canonical_json(bag.read(name))) is not dict:
             bag.result.problem(name, "this is no schema of an event that is here")
 
 
@@ -661,7 +646,7 @@ def _check_cited(ledger: Ledger, ledgers: dict[str, Ledger]) -> None:
             ledger.problem(f"the fact at {cited} of ledger {tenant} is not the one that this entry cites", position)
     provider = ledgers.get("provider")
     for grant, position in ledger.grants.items():
-        if provider is not ledger and (provider is None or grant not in provider.streams):
+        if grant and provider is not ledger and (provider is None or grant not in provider.streams):
             ledger.problem(f"the grant {grant}, under which this was done, is not here", position)
 
 
@@ -681,17 +666,17 @@ def _check_reports(bag: Bag, ledger: Ledger) -> None:
 
 def _check_origin(ledger: Ledger, provider: Ledger | None) -> None:
     """A second origin, of a ledger that was closed and reopened, is on record in the provider's ledger."""
-    number = re.fullmatch(r".+/[a-z][a-z0-9-]+/([1-9][0-9]*)", ledger.origin)
-    if number is None or ledger.origin.rpartition("/")[0].rpartition("/")[2] != ledger.tenant:
+    if not re.fullmatch(rf".+/{ledger.tenant}/[1-9][0-9]*", ledger.origin):
         return
-    events = [each for each in (provider.reopened if provider else ()) if each.get("origin") == ledger.origin]
-    if not events or all(each.get("fingerprint") != ledger.first_fingerprint for each in events):
+    stated, begun = provider.reopened if provider else [], (ledger.origin, ledger.first_fingerprint)
+    event = next((each for each in stated if (each["origin"], each["fingerprint"]) == begun), None)
+    if event is None:
         ledger.problem(f"nothing here says that the log was begun anew as {ledger.origin}")
         return
     ledger.result.notes.append(
-        f"THE LEDGER {ledger.tenant} WAS REOPENED under the origin {ledger.origin}, with {events[0]['entries']}\n"
-        f"  entries, after it had contradicted the head of {events[0]['signed_size']} entries that was signed before;\n"
-        f"  two administrators reopened it. Compare with checkpoints of {events[0]['earlier_origin']} that you hold."
+        f"THE LEDGER {ledger.tenant} WAS REOPENED under the origin {ledger.origin}, with {event['entries']}\n"
+        f"  entries, after it had contradicted the head of {event['signed_size']} entries that was signed before;\n"
+        f"  two administrators reopened it. Compare with checkpoints of {event['earlier_origin']} that you hold."
     )
 
 
@@ -709,13 +694,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--key", action="append", default=[], help="fingerprint or verifier key of a log, as you know it"
     )
-    parser.add_argument(
-        "--witness", action="append", default=[], help="verifier key of a witness that must have cosigned"
-    )
+    parser.add_argument("--witness", action="append", default=[], help="verifier key of one that must have cosigned")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint of the same ledger that you hold from elsewhere")
-    parser.add_argument(
-        "--bundle", default="", help="SHA-256 of tagmanifest-sha256.txt, as the ledger has it on record"
-    )
+    parser.add_argument("--bundle", default="", help="SHA-256 of tagmanifest-sha256.txt, as the ledger recorded it")
     given = parser.parse_args(arguments)
     try:
         fingerprints = {key if re.fullmatch(r"[0-9a-f]{64}", key) else Key.parse(key).fingerprint for key in given.key}

@@ -50,7 +50,7 @@ RESTING_PLACES = (
     ),
     RestingPlace(
         "telemetry_objects",
-        "batches as they came, many subjects in one, under the tenant's object key",
+        "batches as they came, and hits that windows of correlations hold, under the tenant's object key",
         "not by subject: a batch cannot lose one record and keep its hash; gone when the tenant is closed",
         False,
     ),

@@ -81,4 +81,4 @@ async def test_a_detection_of_another_tenant_is_unknown_here_and_the_wrong_role_
     assert refused.value.reason == "ROLE_MISSING"
     with pytest.raises(RemoteError) as too_many:
         await judge(analyst, mine, [f"detection-{number}" for number in range(201)])
-    assert too_many.value.reason == "INVALID_REQUEST"
+    assert too_many.value.reason == "MALFORMED_REQUEST"

@@ -363,3 +363,31 @@ def test_placeholders_are_expanded_from_the_lists_that_the_pack_brings() -> None
     assert engine.replaced(other.rules).match(ROUTE, {"A": "boss", "B": "x1"})
     broken = compile_pack(pack_of({"placeholders.yml": b"admins: root"}))
     assert [path for path, _ in broken.failed] == ["placeholders.yml"]
+
+
+FILTER = b"""
+title: Not on the build servers
+id: 00000000-0000-4000-8000-0000000000ff
+logsource:
+    category: process_creation
+filter:
+    rules: [%s]
+    build:
+        Computer|startswith: build-
+    condition: not build
+"""
+
+
+def test_a_filter_leaves_something_out_of_the_rules_that_it_names() -> None:
+    texts = {"a.yml": rule(ONE, ident=FIRST), "b.yml": rule(ONE, ident=SECOND)}
+    plain = compile_pack(pack_of(texts))
+    filtered = compile_pack(pack_of(texts | {"filters/f.yml": FILTER % FIRST.encode()}))
+    assert not filtered.failed
+    engine = Engine(filtered.rules)
+    assert names(engine.match(ROUTE, {"A": "x", "Computer": "desk-1"})) == [FIRST, SECOND]
+    assert names(engine.match(ROUTE, {"A": "x", "Computer": "BUILD-1"})) == [SECOND]
+    assert [one.sha256 == other.sha256 for one, other in zip(plain.rules, filtered.rules, strict=True)] == [False, True]
+    after = Engine(plain.rules).replaced(filtered.rules)
+    assert names(after.match(ROUTE, {"A": "x", "Computer": "build-1"})) == [SECOND]
+    broken = compile_pack(pack_of(texts | {"f.yml": FILTER.replace(b"    rules: [%s]\n", b"")}))
+    assert [path for path, _ in broken.failed] == ["f.yml"]

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -15,8 +14,6 @@ from sigma.conditions import (
 )
 from sigma.exceptions import SigmaError
 from sigma.modifiers import SigmaWideModifier, modifier_mapping
-from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
-from sigma.processing.transformations import ValueListPlaceholderTransformation
 from sigma.rule import SigmaRule
 from sigma.types import (
     SigmaBool,
@@ -37,6 +34,7 @@ from sigma.types import (
 
 from services.detections.config import MAX_RULE_BYTES
 from services.detections.domain.errors import RuleUncompilable
+from services.detections.domain.sigma.companions import Companions
 from services.detections.domain.sigma.expressions import (
     KEYWORDS,
     And,
@@ -47,9 +45,7 @@ from services.detections.domain.sigma.expressions import (
     Or,
     compiled_expression,
 )
-from services.detections.domain.sigma.placeholders import Placeholders, hash_of
 
-NO_PLACEHOLDERS: Placeholders = MappingProxyType({})
 SEVERITY_OF_LEVEL = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 """OCSF severity_id of Sigma's levels."""
 # The specification's name for `wide`, which pySigma does not know yet.
@@ -78,8 +74,9 @@ class CompiledRule:
     expression: Expression
 
 
-def compile_rule(text: bytes, placeholders: Placeholders = NO_PLACEHOLDERS) -> CompiledRule:
+def compile_rule(text: bytes, companions: Companions | None = None) -> CompiledRule:
     """Raises RuleUncompilable with a message that says what is wrong."""
+    companions = companions or Companions()
     if len(text) > MAX_RULE_BYTES:
         raise RuleUncompilable(f"The rule has {len(text)} bytes; the limit is {MAX_RULE_BYTES}.")
     try:
@@ -90,21 +87,14 @@ def compile_rule(text: bytes, placeholders: Placeholders = NO_PLACEHOLDERS) -> C
         raise RuleUncompilable(f"One rule a file is expected; this one has {len(documents)} documents.")
     document = documents[0]
     if "correlation" in document or "filter" in document:
-        raise RuleUncompilable("Correlations and filters are not run yet.")
+        raise RuleUncompilable("Correlations and filters are no rules by themselves.")
     try:
         rule = SigmaRule.from_dict(document)
-        if placeholders:
-            _expand(rule, placeholders)
+        filters = companions.apply(rule)
         expressions = [_expression(condition.parsed) for condition in rule.detection.parsed_condition]
     except (SigmaError, re.error, ValueError, TypeError, RecursionError, AttributeError) as error:
         raise RuleUncompilable(f"{type(error).__name__}: {str(error)[:300]}") from error
-    return _compiled(rule, _or(expressions), hash_of(text, placeholders))
-
-
-def _expand(rule: SigmaRule, placeholders: Placeholders) -> None:
-    """Puts the values of the lists that are known in the place of their names; others are named as missing later."""
-    listed = ValueListPlaceholderTransformation(include=list(placeholders))
-    ProcessingPipeline([ProcessingItem(listed)], vars=dict(placeholders)).apply(rule)
+    return _compiled(rule, _or(expressions), companions.hash_of(text, filters))
 
 
 def _compiled(rule: SigmaRule, expression: Expression, sha256: str) -> CompiledRule:

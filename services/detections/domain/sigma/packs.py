@@ -4,7 +4,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from services.detections.config import (
@@ -17,8 +17,8 @@ from services.detections.domain.correlation.deployed import compile_correlations
 from services.detections.domain.correlation.rules import CompiledCorrelation
 from services.detections.domain.errors import RulePackUnreadable, RuleUncompilable
 from services.detections.domain.formats.archives import BOUNDED_METHODS
+from services.detections.domain.sigma.companions import Companions
 from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
-from services.detections.domain.sigma.placeholders import Placeholders, hash_of, holds_placeholders, read
 
 RULE_KINDS = (".yml", ".yaml")
 _SEPARATOR = re.compile(rb"^---[ \t]*\r?$", re.MULTILINE)
@@ -56,13 +56,15 @@ def compile_texts(files: Iterable[tuple[str, bytes]], known: Known = _nothing_kn
     rules: dict[str, CompiledRule] = {}
     texts: dict[str, bytes] = {}
     correlating: list[tuple[str, bytes]] = []
-    placeholders, sources, failed = _sorted_out(files)
+    companions, sources, failed = _sorted_out(files)
+    # Which rules a filter applies to shows when they are parsed, so beside filters nothing is known beforehand.
+    known = _nothing_known if companions.filters else known
     for path, text in sources:
         if is_correlation(text):
             correlating.append((path, text))
             continue
         try:
-            rule = known(hash_of(text, placeholders)) or compile_rule(text, placeholders)
+            rule = known(companions.hash_of(text)) or compile_rule(text, companions)
         except RuleUncompilable as error:
             failed.append((path, error.message))
             continue
@@ -77,20 +79,18 @@ def compile_texts(files: Iterable[tuple[str, bytes]], known: Known = _nothing_kn
 
 def _sorted_out(
     files: Iterable[tuple[str, bytes]],
-) -> tuple[Placeholders, list[tuple[str, bytes]], list[tuple[str, str]]]:
-    """The lists of values, the texts of all rules, and the files of lists that cannot be read, with the reason."""
-    placeholders: dict[str, Sequence[str | int]] = {}
+) -> tuple[Companions, list[tuple[str, bytes]], list[tuple[str, str]]]:
+    """What changes the rules, the texts of all rules, and what of the former cannot be read, with the reason."""
+    companions = Companions()
     sources: list[tuple[str, bytes]] = []
     failed: list[tuple[str, str]] = []
-    for path, text in files:
-        if not holds_placeholders(path):
-            sources += _documents(path, text)
-            continue
+    for path, text in (each for file in files for each in _documents(*file)):
         try:
-            placeholders.update(read(text))
+            if not companions.add(path, text):
+                sources.append((path, text))
         except RuleUncompilable as error:
             failed.append((path, error.message))
-    return placeholders, sources, failed
+    return companions, sources, failed
 
 
 def _documents(path: str, text: bytes) -> list[tuple[str, bytes]]:
