@@ -19,7 +19,7 @@ PEER_SECONDS = 600
 
 
 def rate(name: str, shared: Path, room: Path) -> float | None:
-    """Events of a peer in a second of processor time, beyond what it takes for a single one; None when it is not here."""
+    """Events of a peer in a second of processor time, without what a single one takes; None when it is not here."""
     command = os.environ.get(PEERS[name])
     if not command:
         return None

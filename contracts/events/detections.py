@@ -112,8 +112,8 @@ class DetectionRaised(Event):
 
     `group_key` is a blind index over what and where, so equal activity joins and nothing personal shows. `asset_ids`
     are the registered assets involved, `asset_value` the highest value among them as known then (None: no registered
-    asset). `severity_id` after OCSF, 0 when the source tells none; `techniques` are ATT&CK ids. `identity` is None where
-    it was not recorded yet.
+    asset). `severity_id` after OCSF, 0 when the source tells none; `techniques` are ATT&CK ids. `identity` is None
+    where it was not recorded yet.
     """
 
     detection_id: str

@@ -299,13 +299,16 @@ class ServiceLevelRetimed(Event):
 
 @event("tenet.cases.ServiceLevelMet", category="service_level")
 class ServiceLevelMet(Event):
-    """What the objective asks for is on record at `by_position`. After a breach it is met late."""
+    """What the objective asks for is on record at `by_position`; None: in the entry before, of the same command.
+
+    After a breach it is met late.
+    """
 
     case_id: str
     episode: int
     objective: Objective
     met_at: Instant
-    by_position: int
+    by_position: int | None
     late: bool
 
 
@@ -382,6 +385,8 @@ class HandoverCompleted(Event):
 class QuestionKind(StrEnum):
     QUESTION = "question"
     CHANGE = "change"
+    SECOND_OPINION = "second_opinion"
+    """Asked by one of the provider's people about a case or a detection, and answered by another one."""
 
 
 @event("tenet.cases.QuestionAsked", category="question")
@@ -390,6 +395,7 @@ class QuestionAsked(Event):
     kind: QuestionKind
     topic: str
     case_id: str | None
+    detection_id: str | None
     text: Sealed
     label: Label
     certification: str
@@ -410,10 +416,13 @@ class QuestionRouted(Event):
 
 @event("tenet.cases.QuestionAnswered", category="question")
 class QuestionAnswered(Event):
+    """`agrees` is what a second opinion says to the first; None for other questions."""
+
     question_id: str
     text: Sealed
     label: Label
     late: bool
+    agrees: bool | None
 
 
 @event("tenet.cases.QuestionOverdue", category="question")

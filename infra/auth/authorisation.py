@@ -126,6 +126,14 @@ RULES: Mapping[str, Rule] = dict(
             ),
         ),
         *_service(
+            "tenancy.v1.CertificationsReadService",
+            {"ListCertifications": _provider(INVESTIGATORS, ADMIN, AUDITOR)},
+        ),
+        *_service(
+            "tenancy.v1.CertificationsAdminService",
+            dict.fromkeys(("RecordCertification", "RevokeCertification"), _provider(ADMIN)),
+        ),
+        *_service(
             "assets.v1.AssetsReadService",
             {
                 "GetAsset": _read(READERS),
@@ -212,6 +220,68 @@ RULES: Mapping[str, Rule] = dict(
             },
         ),
         *_service("cases.v1.CasesMessagesReadService", {"ListMessages": _list(READERS)}),
+        *_service(
+            "cases.v1.CasesPeopleReadService",
+            {
+                "GetOnCall": _read(INVESTIGATORS, AUDITOR),
+                "ListPages": _list(INVESTIGATORS, AUDITOR),
+                "ListServiceLevels": _list(READERS),
+                "ListCalendars": _list(READERS),
+                "ListQuestions": _list(READERS),
+                "GetAnswerTimes": _read(READERS),
+            },
+        ),
+        *_service(
+            "cases.v1.CasesPeopleWriteService",
+            {
+                "SendPage": _write(INVESTIGATORS),
+                "AcknowledgePage": _write(INVESTIGATORS),
+                "PublishCalendar": _write(LEAD, APPROVER),
+                "PauseServiceLevel": _write(VALIDATORS),
+                "ResumeServiceLevel": _write(VALIDATORS),
+                "ChangeCasePriority": _write(INVESTIGATORS),
+                "AskQuestion": _write(CUSTOMERS),
+                "AskSecondOpinion": _write(INVESTIGATORS),
+                "AnswerQuestion": _write(INVESTIGATORS),
+            },
+        ),
+        *_service(
+            "cases.v1.CasesRotaReadService",
+            dict.fromkeys(("ListRotas", "ListHandovers", "GetHandover"), _provider(INVESTIGATORS, AUDITOR)),
+        ),
+        *_service(
+            "cases.v1.CasesRotaWriteService",
+            {
+                **dict.fromkeys(("OverrideRota", "RemoveRotaOverride"), _provider(LEAD, ON_CALL)),
+                **dict.fromkeys(("StartHandover", "AcceptHandoverItem", "CompleteHandover"), _provider(INVESTIGATORS)),
+            },
+        ),
+        *_service("cases.v1.CasesRotaAdminService", {"PublishRota": _provider(LEAD)}),
+        *_service(
+            "cases.v1.CasesWorkReadService",
+            {
+                "GetCaseContent": _read(READERS),
+                "GetCaseScope": _read(READERS),
+                "ListSimilarCases": _read(INVESTIGATORS, AUDITOR),
+                "ListLinkSuggestions": _list(INVESTIGATORS, AUDITOR),
+                "ListTasks": _list(READERS),
+            },
+        ),
+        *_service(
+            "cases.v1.CasesWorkWriteService",
+            {
+                **dict.fromkeys(("MergeCase", "UnmergeCase", "SplitCase", "UnlinkSubject"), _write(INVESTIGATORS)),
+                **dict.fromkeys(("AcceptLink", "DeclineLink"), _write(INVESTIGATORS)),
+                **dict.fromkeys(("AddTask", "AssignTask", "DropTask"), _write(INVESTIGATORS)),
+                **dict.fromkeys(("AddObservable", "RemoveObservable", "CopyEvidence"), _write(INVESTIGATORS)),
+                **dict.fromkeys(("CompleteTask", "KeepEvidenceFile"), _write(INVESTIGATORS, APPROVER)),
+                "TransferCustody": _write(INVESTIGATORS, APPROVER),
+            },
+        ),
+        *_service(
+            "cases.v1.CasesBulkWriteService",
+            dict.fromkeys(("MergeCases", "UnmergeCases", "CloseCases", "AddNotes"), _write(INVESTIGATORS)),
+        ),
         *_service("cases.v1.CasesPlaybooksReadService", {"ConvertPlaybook": _read(READERS)}),
         *_service(
             "cases.v1.CasesWriteService",

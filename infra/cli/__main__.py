@@ -9,19 +9,26 @@ from infra.cli import (
     access,
     assets,
     audit,
+    case_merging,
+    case_work,
     cases,
+    certifications,
     charters,
     conversations,
     custody,
     detections,
     findings,
+    handover,
     ledger,
     messages,
+    oncall,
     operations,
     plans,
     proofs,
+    questions,
     reports,
     rules,
+    service_levels,
     suppressions,
     telemetry,
     tenants,
@@ -59,6 +66,9 @@ app.add_typer(access.grants, name="grant", rich_help_panel=PROVIDER)
 app.add_typer(access.keys, name="key", rich_help_panel=PROVIDER)
 app.add_typer(access.issuers, name="issuer", rich_help_panel=PROVIDER)
 app.add_typer(rules.rules, name="rules", rich_help_panel=PROVIDER)
+app.add_typer(certifications.app, name="certification", rich_help_panel=PROVIDER)
+app.add_typer(oncall.app, name="oncall", rich_help_panel=PROVIDER)
+app.add_typer(handover.app, name="handover", rich_help_panel=PROVIDER)
 app.add_typer(assets.assets, name="asset", rich_help_panel=WORK)
 app.add_typer(assets.sensors, name="sensor", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(telemetry.ingest)
@@ -69,13 +79,28 @@ app.add_typer(suppressions.expected, name="expected", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(hunt)
 app.command(rich_help_panel=WORK)(clocks)
 app.add_typer(findings.app, name="finding", rich_help_panel=WORK)
+cases.app.command("merge")(case_merging.merge)
+cases.app.command("unmerge")(case_merging.unmerge)
+cases.app.command("split")(case_merging.split)
+cases.app.command("unlink")(case_merging.unlink)
+cases.app.command("close-many")(case_merging.close_many)
+cases.app.command("note-many")(case_merging.note_many)
+cases.app.command("content")(case_work.content)
+cases.app.command("scope")(case_work.scope)
+cases.app.command("similar")(case_work.similar)
 app.add_typer(cases.app, name="case", rich_help_panel=WORK)
+app.add_typer(case_merging.suggestions, name="suggestion", rich_help_panel=WORK)
+app.add_typer(case_work.tasks, name="task", rich_help_panel=WORK)
+app.add_typer(case_work.observables, name="observable", rich_help_panel=WORK)
+app.add_typer(case_work.evidence, name="evidence", rich_help_panel=WORK)
 app.add_typer(plans.plans, name="plan", rich_help_panel=WORK)
 app.add_typer(plans.actions, name="action", rich_help_panel=WORK)
+app.add_typer(service_levels.app, name="sla", rich_help_panel=WORK)
 app.add_typer(charters.app, name="charter", rich_help_panel=CUSTOMER)
 app.add_typer(conversations.notices, name="notice", rich_help_panel=CUSTOMER)
 app.add_typer(conversations.enquiries, name="enquiry", rich_help_panel=CUSTOMER)
 app.add_typer(messages.app, name="message", rich_help_panel=CUSTOMER)
+app.add_typer(questions.app, name="question", rich_help_panel=CUSTOMER)
 app.add_typer(reports.app, name="report", rich_help_panel=CUSTOMER)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=PROOF)
 app.add_typer(custody.app, name="custody", rich_help_panel=PROOF)

@@ -6,7 +6,7 @@ from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
-from infra.cli.as_of import AsHappenedAt, At, happened, position_of
+from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
 from infra.cli.case_pages import show_case, show_timeline
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_table
@@ -22,6 +22,7 @@ Identifier = typer.Argument(..., metavar="CASE")
 def list_cases(
     tenants: TenantsOption = None,
     status: str = typer.Option("", "--status", help="open or closed; both when left out."),
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -29,8 +30,10 @@ def list_cases(
     """Cases over all tenants that you may see, the most pressing first."""
 
     async def work(session: Session) -> None:
+        then = await position_of_one(session, tenants, at)
         wanted = value_or_none(pb.CaseStatus, status, what="status")
-        found = await every(session, read.ListCasesRequest(tenant_ids=tenants, status=wanted), read.ListCasesResponse)
+        request = read.ListCasesRequest(tenant_ids=tenants, status=wanted, at_position=then)
+        found = await every(session, request, read.ListCasesResponse)
         if as_json:
             show_json(found)
             return

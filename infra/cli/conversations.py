@@ -6,6 +6,7 @@ from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
+from infra.cli.as_of import At, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
@@ -78,6 +79,7 @@ def acknowledge(
 def list_notices(
     tenants: TenantsOption = None,
     case_id: str = typer.Option("", "--case"),
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -85,7 +87,8 @@ def list_notices(
     """Notices, the latest first."""
 
     async def work(session: Session) -> None:
-        request = read.ListNoticesRequest(tenant_ids=tenants, case_id=case_id or None)
+        then = await position_of_one(session, tenants, at)
+        request = read.ListNoticesRequest(tenant_ids=tenants, case_id=case_id or None, at_position=then)
         found = await every(session, request, read.ListNoticesResponse)
         if as_json:
             show_json(found)
@@ -160,11 +163,15 @@ def answer(
 
 
 @enquiries.command("list")
-def list_enquiries(tenants: TenantsOption = None, as_json: Json = False, who: As = "", server: Server = "") -> None:
+def list_enquiries(
+    tenants: TenantsOption = None, at: At = "", as_json: Json = False, who: As = "", server: Server = ""
+) -> None:
     """Questions, the latest first."""
 
     async def work(session: Session) -> None:
-        found = await every(session, read.ListEnquiriesRequest(tenant_ids=tenants), read.ListEnquiriesResponse)
+        then = await position_of_one(session, tenants, at)
+        request = read.ListEnquiriesRequest(tenant_ids=tenants, at_position=then)
+        found = await every(session, request, read.ListEnquiriesResponse)
         if as_json:
             show_json(found)
             return

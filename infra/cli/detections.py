@@ -7,7 +7,7 @@ from tenet.detections.v1 import detections_pb2 as pb
 from tenet.detections.v1 import detections_read_pb2 as read
 from tenet.detections.v1 import detections_write_pb2 as write
 
-from infra.cli.as_of import AsHappenedAt, At, happened, position_of
+from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_pairs, show_table
 from infra.cli.paging import every
@@ -22,6 +22,7 @@ def queue(
     tenants: TenantsOption = None,
     limit: int = typer.Option(50, "--limit", min=1, max=1000),
     min_severity: int | None = typer.Option(None, "--min-severity", min=1, max=6, help="OCSF: 4 is high."),
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -29,7 +30,8 @@ def queue(
     """What waits for a person, over all tenants that you may see, the most pressing first."""
 
     async def work(session: Session) -> None:
-        request = read.ListTriageQueueRequest(tenant_ids=tenants, min_severity_id=min_severity)
+        then = await position_of_one(session, tenants, at)
+        request = read.ListTriageQueueRequest(tenant_ids=tenants, min_severity_id=min_severity, at_position=then)
         found = await every(session, request, read.ListTriageQueueResponse, limit=limit)
         if as_json:
             show_json(found)
@@ -118,6 +120,7 @@ def list_detections(
     tenants: TenantsOption = None,
     state: str = typer.Option("", "--state", help="open, claimed or validated."),
     limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -125,8 +128,9 @@ def list_detections(
     """Detections, the latest first."""
 
     async def work(session: Session) -> None:
+        then = await position_of_one(session, tenants, at)
         states = [value_of(pb.TriageState, state, what="state")] if state else []
-        request = read.ListDetectionsRequest(tenant_ids=tenants, states=states)
+        request = read.ListDetectionsRequest(tenant_ids=tenants, states=states, at_position=then)
         found = await every(session, request, read.ListDetectionsResponse, limit=limit)
         if as_json:
             show_json(found)

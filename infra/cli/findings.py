@@ -6,6 +6,7 @@ from tenet.assets.v1 import assets_read_pb2 as read
 from tenet.assets.v1 import assets_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
+from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
@@ -61,6 +62,7 @@ def list_findings(
     tenants: TenantsOption = None,
     kind: str = typer.Option("", "--kind"),
     everything: bool = typer.Option(False, "--all", help="Those that are fixed or dismissed too."),
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -68,11 +70,11 @@ def list_findings(
     """Findings over all tenants that you may see."""
 
     async def work(session: Session) -> None:
+        then = await position_of_one(session, tenants, at)
         wanted = value_or_none(pb.FindingKind, kind, what="kind of finding")
         states = [state for state in pb.FindingState.values() if state] if everything else []
-        found = await every(
-            session, read.ListFindingsRequest(tenant_ids=tenants, kind=wanted, states=states), read.ListFindingsResponse
-        )
+        request = read.ListFindingsRequest(tenant_ids=tenants, kind=wanted, states=states, at_position=then)
+        found = await every(session, request, read.ListFindingsResponse)
         if as_json:
             show_json(found)
             return
@@ -124,11 +126,23 @@ def validate(
 
 
 @app.command("show")
-def show(tenant_id: TenantOption, finding_id: str = Identifier, who: As = "", server: Server = "") -> None:
+def show(
+    tenant_id: TenantOption,
+    finding_id: str = Identifier,
+    at: At = "",
+    as_happened_at: AsHappenedAt = "",
+    who: As = "",
+    server: Server = "",
+) -> None:
     """One finding, as JSON."""
 
     async def work(session: Session) -> None:
-        request = read.GetFindingRequest(tenant_id=tenant(tenant_id), finding_id=finding_id)
+        request = read.GetFindingRequest(
+            tenant_id=tenant(tenant_id),
+            finding_id=finding_id,
+            at_position=await position_of(session, tenant_id, at),
+            as_happened_at=happened(as_happened_at),
+        )
         answer = await session.ask(request, read.GetFindingResponse)
         say(f"{answer.finding.title}: {sealed(answer.finding.detail)}")
         show_json(answer)

@@ -6,6 +6,7 @@ from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
+from infra.cli.as_of import At, position_of_one
 from infra.cli.case_pages import show_actions, show_plan
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import say, show_json, show_table
@@ -176,6 +177,7 @@ def list_actions(
     tenants: TenantsOption = None,
     case_id: str = typer.Option("", "--case"),
     status: str = typer.Option("", "--status", help="verified, lost, …"),
+    at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -183,8 +185,9 @@ def list_actions(
     """Every action with the position of the validation that it rests on."""
 
     async def work(session: Session) -> None:
+        then = await position_of_one(session, tenants, at)
         wanted = value_or_none(pb.ActionStatus, status, what="status")
-        request = read.ListActionsRequest(tenant_ids=tenants, case_id=case_id or None, status=wanted)
+        request = read.ListActionsRequest(tenant_ids=tenants, case_id=case_id or None, status=wanted, at_position=then)
         found = await every(session, request, read.ListActionsResponse)
         if as_json:
             show_json(found)

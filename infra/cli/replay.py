@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import click
 import typer
 from tenet.ledger.v1 import ledger_pb2 as pb
 from tenet.ledger.v1 import ledger_read_pb2 as read
@@ -15,6 +14,7 @@ from tenet.ledger.v1 import ledger_read_pb2 as read
 from infra.cli.connection import As, Server, TenantOption, call, tenant
 from infra.cli.output import console
 from infra.cli.problems import Problem
+from infra.cli.replay_screen import walk
 from infra.cli.session import Session
 from infra.cli.words import sealed
 from infra.disclosure.case_selection import CaseSelection, cited_positions
@@ -22,7 +22,6 @@ from infra.disclosure.case_selection import CaseSelection, cited_positions
 MAX_STEPS = 10_000
 FIELDS_AT_ONCE = 200
 PURPOSE = "replay of a case"
-KEYS = "n next · p back · g first · G last · / search · d differences · q quit"
 _REASONS = ("rationale", "reason", "why", "reasons", "no_recommendation_reason", "purpose")
 
 
@@ -36,7 +35,10 @@ class Step:
     values: dict[str, str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
 
-    def lines(self, *, differences: bool) -> Iterator[str]:
+    def lines(self, *, differences: bool) -> list[str]:
+        return [*self._about(), *self._content(differences=differences)]
+
+    def _about(self) -> Iterator[str]:
         entry, actor = self.entry, self.entry["actor"]
         occurred = entry["occurred_at"]
         happened = occurred if isinstance(occurred, str) else " to ".join(occurred)
@@ -50,6 +52,10 @@ class Step:
             if path.rsplit("/", 1)[-1] in _REASONS or "/why/" in path:
                 yield f"  why       {value}"
         yield from (f"  evidence  {text}" for text in self._evidence())
+        for sight in entry["data"].get("seen", ()):
+            yield f"  saw       {sight['view']}, version {sight['view_version']}, as of position {sight['position']}"
+
+    def _content(self, *, differences: bool) -> Iterator[str]:
         if differences:
             yield from (f"  {change}" for change in self.changes or ["no field changed"])
         else:
@@ -80,15 +86,18 @@ def replay(
 ) -> None:
     """Step through a case, forwards and backwards: who, what, why, on which evidence, and by which two clocks."""
 
+    steps: list[Step] = []
+
     async def work(session: Session) -> None:
-        steps = await load_steps(session, tenant(tenant_id), case)
-        if plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            for number, step in enumerate(steps, start=1):
-                _print(step, number, len(steps), differences=False)
-        else:
-            _walk(steps)
+        with console().status("The ledger is read …"):
+            steps.extend(await load_steps(session, tenant(tenant_id), case))
 
     call(work, who, server)
+    if plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        for number, step in enumerate(steps, start=1):
+            _print(step, number, len(steps))
+    else:
+        walk(steps)
 
 
 async def load_steps(session: Session, tenant_id: str, case_id: str) -> list[Step]:
@@ -161,41 +170,10 @@ def _compare(steps: list[Step]) -> None:
             before[path] = value
 
 
-def _walk(steps: list[Step]) -> None:
-    place, differences = 0, False
-    while True:
-        click.clear()
-        _print(steps[place], place + 1, len(steps), differences=differences)
-        console().print(KEYS, style="dim")
-        match click.getchar():
-            case "q" | "\x03" | "\x04":
-                return
-            case "n" | " " | "\r" | "\x1b[C" | "\x1b[B":
-                place = min(place + 1, len(steps) - 1)
-            case "p" | "\x1b[D" | "\x1b[A":
-                place = max(place - 1, 0)
-            case "g":
-                place = 0
-            case "G":
-                place = len(steps) - 1
-            case "d":
-                differences = not differences
-            case "/":
-                place = _search(steps, place, click.prompt("Search", default="", show_default=False))
-            case _:
-                pass
-
-
-def _search(steps: list[Step], place: int, text: str) -> int:
-    """The next step after this one that holds the text, from the beginning again after the end."""
-    order = [*range(place + 1, len(steps)), *range(place + 1)]
-    return next((each for each in order if text and steps[each].holds(text)), place)
-
-
-def _print(step: Step, number: int, steps: int, *, differences: bool) -> None:
+def _print(step: Step, number: int, steps: int) -> None:
     out = console()
     out.print(step.title(number, steps), style="bold")
-    for line in step.lines(differences=differences):
+    for line in step.lines(differences=False):
         out.print(line)
     out.print()
 

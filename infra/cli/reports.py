@@ -9,7 +9,7 @@ from tenet.reporting.v1 import reporting_pb2 as pb
 from tenet.reporting.v1 import reporting_read_pb2 as read
 from tenet.reporting.v1 import reporting_write_pb2 as write
 
-from infra.cli.as_of import At, position_of
+from infra.cli.as_of import At, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.output import plain, say, show_json, show_pairs, show_table
 from infra.cli.paging import every
@@ -68,11 +68,15 @@ def _set_period(request: write.PublishReportRequest, month: str, start: str, end
 
 
 @app.command("list")
-def list_reports(tenants: TenantsOption = None, as_json: Json = False, who: As = "", server: Server = "") -> None:
+def list_reports(
+    tenants: TenantsOption = None, at: At = "", as_json: Json = False, who: As = "", server: Server = ""
+) -> None:
     """Published reports, the latest first."""
 
     async def work(session: Session) -> None:
-        found = await every(session, read.ListReportsRequest(tenant_ids=tenants), read.ListReportsResponse)
+        then = await position_of_one(session, tenants, at)
+        request = read.ListReportsRequest(tenant_ids=tenants, at_position=then)
+        found = await every(session, request, read.ListReportsResponse)
         if as_json:
             show_json(found)
             return

@@ -6,9 +6,17 @@ from dataclasses import dataclass
 
 from tenet.cases.v1 import (
     cases_admin_pb2,
+    cases_bulk_write_pb2,
     cases_messages_read_pb2,
+    cases_people_read_pb2,
+    cases_people_rota_admin_pb2,
+    cases_people_rota_read_pb2,
+    cases_people_rota_write_pb2,
+    cases_people_write_pb2,
     cases_playbooks_read_pb2,
     cases_read_pb2,
+    cases_work_read_pb2,
+    cases_work_write_pb2,
     cases_write_pb2,
 )
 
@@ -24,11 +32,14 @@ from infra.runtime.settings import Settings
 from services.cases.application import CasesApplication
 from services.cases.application.automation import Automation
 from services.cases.application.outbox import Outbox, TakesIntents
+from services.cases.application.people import PeopleApplication
 from services.cases.config import CasesSettings, connectors_of
 from services.cases.connectors.registry import Connectors
+from services.cases.policies.act_when_people_are_late import PeopleTimers
 from services.cases.policies.act_when_time_comes import Timers
 from services.cases.policies.cancel_actions_when_validation_withdrawn import CancelActionsWhenValidationWithdrawn
 from services.cases.policies.complete_step_when_action_verified import CompleteStepWhenActionVerified
+from services.cases.policies.decide_plan_when_case_absorbed import DecidePlanWhenCaseAbsorbed
 from services.cases.policies.decide_plan_when_case_opened import DecidePlanWhenCaseOpened
 from services.cases.policies.decide_plan_when_tripwire_hit import DecidePlanWhenTripwireHit
 from services.cases.policies.dispatch_action_when_plan_decided import DispatchActionWhenPlanDecided
@@ -37,20 +48,36 @@ from services.cases.policies.dispatch_action_when_step_released import DispatchA
 from services.cases.policies.dispatch_message_when_message_failed import DispatchMessageWhenMessageFailed
 from services.cases.policies.dispatch_message_when_notice_overdue import DispatchMessageWhenNoticeOverdue
 from services.cases.policies.dispatch_message_when_notice_sent import DispatchMessageWhenNoticeSent
+from services.cases.policies.draw_traces_when_subject_linked import DrawTracesWhenSubjectLinked
+from services.cases.policies.keep_service_levels_when_case_progressed import KeepServiceLevelsWhenCaseProgressed
 from services.cases.policies.open_case_when_customer_report_validated import OpenCaseWhenCustomerReportValidated
 from services.cases.policies.open_case_when_detection_validated import OpenCaseWhenDetectionValidated
 from services.cases.policies.open_case_when_finding_validated import OpenCaseWhenFindingValidated
 from services.cases.policies.send_action_when_dispatched import SendActionWhenDispatched, unfinished_actions
 from services.cases.policies.send_message_when_dispatched import SendMessageWhenDispatched, unfinished_messages
+from services.cases.policies.send_page_when_case_urgent import SendPageWhenCaseUrgent
+from services.cases.policies.send_page_when_coverage_gap_found import SendPageWhenCoverageGapFound
+from services.cases.policies.send_page_when_question_overdue import SendPageWhenQuestionOverdue
+from services.cases.policies.send_page_when_service_level_breached import SendPageWhenServiceLevelBreached
 from services.cases.policies.settle_reversal_when_action_verified import SettleReversalWhenActionVerified
+from services.cases.policies.suggest_link_when_traces_drawn import SuggestLinkWhenTracesDrawn
 from services.cases.projections import VIEWS
 from services.cases.servicer import (
     CasesAdminServicer,
+    CasesBulkWriteServicer,
     CasesMessagesReadServicer,
+    CasesPeopleReadServicer,
+    CasesPeopleWriteServicer,
     CasesPlaybooksReadServicer,
     CasesReadServicer,
+    CasesRotaAdminServicer,
+    CasesRotaReadServicer,
+    CasesRotaWriteServicer,
+    CasesWorkReadServicer,
+    CasesWorkWriteServicer,
     CasesWriteServicer,
 )
+from services.cases.servicer.open_items import OpenItemsInViews
 
 SERVICE = "cases"
 
@@ -72,9 +99,10 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         tenant = foundation.directory.state.tenants.get(tenant_id)
         return tenant.parent_id if tenant else None
 
-    application = CasesApplication.of(ledger, foundation.objects, connectors, parent, clock)
+    application = CasesApplication.of(ledger, foundation.objects, foundation.keys, connectors, parent, clock)
     # A reader of its own, because the read side that has one is made with the policies.
     reader = Reader(foundation.database, VIEWS)
+    people = PeopleApplication.of(ledger, application.charters, OpenItemsInViews(reader, ledger.feed, clock))
     cancelling = CancelActionsWhenValidationWithdrawn(application, reader)
     post = Outbox(
         "messages",
@@ -85,6 +113,7 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
     )
     opening = OpenCaseWhenDetectionValidated(application, reader)
     tripwires = DecidePlanWhenTripwireHit(application, reader)
+    suggesting = SuggestLinkWhenTracesDrawn(application, reader)
     overdue = DispatchMessageWhenNoticeOverdue(application, reader)
     outbox = Outbox(
         "actions",
@@ -99,8 +128,16 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         ledger.tenants,
         clock=clock,
         views=VIEWS,
-        policies=[*policies_of(application, outbox, post), opening, cancelling, overdue, tripwires],
-        timers=Timers(application).handlers(),
+        policies=[
+            *policies_of(application, outbox, post),
+            *people_policies(people),
+            opening,
+            cancelling,
+            overdue,
+            tripwires,
+            suggesting,
+        ],
+        timers={**Timers(application).handlers(), **PeopleTimers(people).handlers()},
     )
     read = CasesReadServicer(read_side.reader, Happened(ledger.repository), application, foundation.opener, clock)
     hosted = (
@@ -112,9 +149,39 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         ),
         Hosted.of(cases_playbooks_read_pb2, "CasesPlaybooksReadService", CasesPlaybooksReadServicer()),
         Hosted.of(cases_write_pb2, "CasesWriteService", CasesWriteServicer(application)),
+        Hosted.of(
+            cases_work_read_pb2, "CasesWorkReadService", CasesWorkReadServicer(read_side.reader, foundation.opener)
+        ),
+        Hosted.of(cases_work_write_pb2, "CasesWorkWriteService", CasesWorkWriteServicer(application)),
+        Hosted.of(cases_bulk_write_pb2, "CasesBulkWriteService", CasesBulkWriteServicer(application)),
         Hosted.of(cases_admin_pb2, "CasesAdminService", CasesAdminServicer(application)),
     )
-    return Wired(hosted, read_side, (outbox, post), connectors)
+    return Wired(
+        (*hosted, *_hosted_for_people(foundation, read_side.reader, people)), read_side, (outbox, post), connectors
+    )
+
+
+def _hosted_for_people(foundation: Foundation, reader: Reader, people: PeopleApplication) -> tuple[Hosted, ...]:
+    opener, clock = foundation.opener, foundation.clock
+    return (
+        Hosted.of(
+            cases_people_read_pb2, "CasesPeopleReadService", CasesPeopleReadServicer(reader, people, opener, clock)
+        ),
+        Hosted.of(cases_people_write_pb2, "CasesPeopleWriteService", CasesPeopleWriteServicer(people)),
+        Hosted.of(cases_people_rota_read_pb2, "CasesRotaReadService", CasesRotaReadServicer(reader, people, opener)),
+        Hosted.of(cases_people_rota_write_pb2, "CasesRotaWriteService", CasesRotaWriteServicer(people)),
+        Hosted.of(cases_people_rota_admin_pb2, "CasesRotaAdminService", CasesRotaAdminServicer(people)),
+    )
+
+
+def people_policies(people: PeopleApplication) -> list[Policy]:
+    return [
+        KeepServiceLevelsWhenCaseProgressed(people),
+        SendPageWhenCaseUrgent(people),
+        SendPageWhenServiceLevelBreached(people),
+        SendPageWhenQuestionOverdue(people),
+        SendPageWhenCoverageGapFound(people),
+    ]
 
 
 def policies_of(application: CasesApplication, outbox: TakesIntents, post: TakesIntents) -> list[Policy]:
@@ -122,7 +189,9 @@ def policies_of(application: CasesApplication, outbox: TakesIntents, post: Takes
     return [
         OpenCaseWhenFindingValidated(application),
         OpenCaseWhenCustomerReportValidated(application),
+        DrawTracesWhenSubjectLinked(application),
         DecidePlanWhenCaseOpened(application),
+        DecidePlanWhenCaseAbsorbed(application),
         DispatchActionWhenPlanDecided(automation),
         DispatchActionWhenStepCompleted(automation),
         DispatchActionWhenStepReleased(automation),

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tenet.tenancy.v1 import tenancy_admin_pb2, tenancy_read_pb2
+from tenet.tenancy.v1 import (
+    tenancy_admin_pb2,
+    tenancy_certifications_admin_pb2,
+    tenancy_certifications_read_pb2,
+    tenancy_read_pb2,
+)
 
 from contracts.ids import PROVIDER, TenantId, derive_id
 from infra.auth.identity import identity_index
@@ -20,12 +25,14 @@ from infra.read_database.reader.queries import Reader
 from infra.runtime.settings import Settings
 from services.tenancy.application.access import Access
 from services.tenancy.application.bootstrap import bootstrap_provider
+from services.tenancy.application.certifying import Certifying
 from services.tenancy.application.closing import Closing
 from services.tenancy.application.tenants import TenantLife
 from services.tenancy.config import TenancyConfig
 from services.tenancy.domain.commands import Bootstrap
 from services.tenancy.projections import TENANTS, VIEWS
 from services.tenancy.servicer import TenancyAdminServicer, TenancyReadServicer
+from services.tenancy.servicer.certifications import CertificationsAdminServicer, CertificationsReadServicer
 
 SERVICE = "tenancy"
 CHILDREN_PAGE = 500
@@ -93,6 +100,16 @@ def hosted(foundation: Foundation, reader: Reader, config: TenancyConfig) -> lis
     return [
         Hosted.of(tenancy_read_pb2, "TenancyReadService", read),
         Hosted.of(tenancy_admin_pb2, "TenancyAdminService", admin),
+        Hosted.of(
+            tenancy_certifications_read_pb2,
+            "CertificationsReadService",
+            CertificationsReadServicer(reader, foundation.opener),
+        ),
+        Hosted.of(
+            tenancy_certifications_admin_pb2,
+            "CertificationsAdminService",
+            CertificationsAdminServicer(Certifying(ledger.handler)),
+        ),
     ]
 
 

@@ -1,6 +1,7 @@
 """The other clock: what had happened in the world by a moment, apart from when anybody knew of it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,6 +16,9 @@ from infra.cli.seen import decision_at, shown_then
 from infra.cli.session import Session
 from infra.grpc import Client, RemoteError
 from infra.read_database.happened import Happened, had_happened
+from infra.read_database.views import DocumentView
+from services.assets.projections import ASSETS, FINDINGS
+from services.cases.projections import ACTIONS, CASES, ENQUIRIES, NOTICES
 from services.detections.projections import DETECTIONS
 from tests.fixtures.platform import ROLE, request_id
 from tests.services.detections.conftest import Service, writes
@@ -148,3 +152,10 @@ async def test_what_was_seen_by_whoever_decided_is_shown_as_it_was_then(judged: 
     assert (whole.detection.state, whole.sight.position) == (pb.TRIAGE_STATE_OPEN, judged.raised)
     assert isinstance(item, pb.TriageItem)
     assert (item.detection_id, item.state) == (judged.detection_id, pb.TRIAGE_STATE_OPEN)
+
+
+@pytest.mark.parametrize(
+    "view", [CASES, ACTIONS, NOTICES, ENQUIRIES, ASSETS, FINDINGS, DETECTIONS], ids=lambda v: v.NAME
+)
+def test_every_view_that_is_shown_by_the_other_clock_comes_from_one_kind_of_stream(view: DocumentView[Any]) -> None:
+    assert len({topic.CATEGORY for topic in view.TOPICS}) == 1

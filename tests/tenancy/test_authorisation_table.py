@@ -40,6 +40,7 @@ STATES: dict[TenantState, Event | None] = {
 WRITES_IN_ANY_STATE = (
     "/tenet.tenancy.",
     "/tenet.detections.v1.DetectionsAdminService/",
+    "/tenet.cases.v1.CasesRota",
     "/tenet.ledger.v1.LedgerAdmin",
     "/tenet.ledger.v1.LedgerAudit",
     "/tenet.ledger.v1.LedgerErasureAdmin",

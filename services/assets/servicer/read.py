@@ -92,14 +92,14 @@ class AssetsReadServicer:
             at=_at(request, context),
             deadline=context.deadline,
         )
-        sensors = await self._sensor_messages(page.items)
+        sensors = await self._sensor_messages(page.items, _then(request))
         return rpc.ListSensorsResponse(sensors=sensors, page=common.Page(next_page_token=page.next_token))
 
     async def GetFinding(self, request: rpc.GetFindingRequest, context: Context) -> rpc.GetFindingResponse:
         found = await self._get(FINDINGS, request, request.finding_id, context)
         if found is None:
             raise FindingUnknown(request.finding_id)
-        finding = (await self._finding_messages([found], context))[0]
+        finding = (await self._finding_messages([found], context, _then(request)))[0]
         return rpc.GetFindingResponse(finding=finding, sight=_sight(FINDINGS, found.position))
 
     async def ListFindings(self, request: rpc.ListFindingsRequest, context: Context) -> rpc.ListFindingsResponse:
@@ -119,7 +119,7 @@ class AssetsReadServicer:
             at=_at(request, context),
             deadline=context.deadline,
         )
-        findings = await self._finding_messages(page.items, context)
+        findings = await self._finding_messages(page.items, context, _then(request))
         return rpc.ListFindingsResponse(findings=findings, page=common.Page(next_page_token=page.next_token))
 
     async def LookUpAsset(self, request: rpc.LookUpAssetRequest, context: Context) -> rpc.LookUpAssetResponse:
@@ -165,18 +165,21 @@ class AssetsReadServicer:
     ) -> Document[D] | None:
         await self._wait(view, request, context)
         tenant_id = context.call.tenant_id
-        at = request.at_position if request.HasField("at_position") else None
-        found = await view.get(self._reader, tenant_id, key, at=at, deadline=context.deadline)
+        found = await view.get(self._reader, tenant_id, key, at=_then(request), deadline=context.deadline)
         if found is None or not request.HasField("as_happened_at"):
             return found
         moment = past_moment(request.as_happened_at, context.call.now)
         return await self._happened.get(view, tenant_id, key, moment, known_at=found.position)
 
-    async def _assets_by_id(self, tenant_id: TenantId, asset_ids: Iterable[str]) -> Sequence[Document[AssetRow]]:
+    async def _assets_by_id(
+        self, tenant_id: TenantId, asset_ids: Iterable[str], at: int | None = None
+    ) -> Sequence[Document[AssetRow]]:
         wanted = list(dict.fromkeys(asset_ids))
         if not wanted:
             return []
-        page = await ASSETS.list(self._reader, [tenant_id], [one_of("key", wanted)], page=PageRequest(size=len(wanted)))
+        page = await ASSETS.list(
+            self._reader, [tenant_id], [one_of("key", wanted)], page=PageRequest(size=len(wanted)), at=at
+        )
         return page.items
 
     async def _asset_messages(self, items: Sequence[Document[AssetRow]], context: Context) -> list[pb.Asset]:
@@ -186,12 +189,15 @@ class AssetsReadServicer:
         opened = await self._opened(words, context, "show assets")
         return [asset_message(_place(item), item.document, opened[item.tenant_id]) for item in items]
 
-    async def _finding_messages(self, items: Sequence[Document[FindingRow]], context: Context) -> list[pb.Finding]:
+    async def _finding_messages(
+        self, items: Sequence[Document[FindingRow]], context: Context, at: int | None
+    ) -> list[pb.Finding]:
+        """With the values of their assets, as known at the position that the findings are shown at."""
         words = {item.tenant_id: [] for item in items}  # type: dict[TenantId, list[tuple[Sealed, Label]]]
         for item in items:
             words[item.tenant_id].extend(finding_words(item.document))
         opened = await self._opened(words, context, "show findings")
-        values = await self._asset_values(items)
+        values = await self._asset_values(items, at)
         messages = []
         for item in items:
             known = [values[asset_id] for asset_id in item.document.asset_ids if asset_id in values]
@@ -199,12 +205,13 @@ class AssetsReadServicer:
             messages.append(finding_message(_place(item), item.document, value, opened[item.tenant_id]))
         return messages
 
-    async def _sensor_messages(self, items: Sequence[Document[SensorRow]]) -> list[pb.Sensor]:
+    async def _sensor_messages(self, items: Sequence[Document[SensorRow]], at: int | None) -> list[pb.Sensor]:
+        """As known at a position they come without the last sign of life: no earlier one than today's is kept."""
         tenants = list(dict.fromkeys(item.tenant_id for item in items))
-        heard = await self._heartbeats.last_heard(tenants, [item.key for item in items])
+        heard = {} if at is not None else await self._heartbeats.last_heard(tenants, [item.key for item in items])
         return [sensor_message(_place(item), item.document, heard.get(item.key)) for item in items]
 
-    async def _asset_values(self, items: Sequence[Document[FindingRow]]) -> Mapping[str, int]:
+    async def _asset_values(self, items: Sequence[Document[FindingRow]], at: int | None) -> Mapping[str, int]:
         """The business values of the assets that findings name, by asset; unknown ones are left out."""
         by_tenant: dict[TenantId, set[str]] = {}
         for item in items:
@@ -213,7 +220,7 @@ class AssetsReadServicer:
         for tenant_id, asset_ids in by_tenant.items():
             wanted = sorted(asset_ids)
             for start in range(0, len(wanted), MAX_ASSETS_AT_ONCE):
-                found = await self._assets_by_id(tenant_id, wanted[start : start + MAX_ASSETS_AT_ONCE])
+                found = await self._assets_by_id(tenant_id, wanted[start : start + MAX_ASSETS_AT_ONCE], at)
                 values |= {each.key: each.document.value for each in found}
         return values
 
@@ -242,14 +249,24 @@ def _page(request: common.PageRequest) -> PageRequest:
     return PageRequest(size=request.page_size, token=request.page_token)
 
 
+def _then(
+    request: rpc.GetAssetRequest
+    | rpc.GetFindingRequest
+    | rpc.ListAssetsRequest
+    | rpc.ListSensorsRequest
+    | rpc.ListFindingsRequest,
+) -> int | None:
+    """The position that a query looks back to; None for the present."""
+    return request.at_position if request.HasField("at_position") else None
+
+
 def _at(
     request: rpc.ListAssetsRequest | rpc.ListSensorsRequest | rpc.ListFindingsRequest, context: Context
 ) -> int | None:
-    if not request.HasField("at_position"):
-        return None
-    if len(context.tenants) != 1:
+    at = _then(request)
+    if at is not None and len(context.tenants) != 1:
         raise PositionWithoutTenant
-    return request.at_position
+    return at
 
 
 def _sight(view: DocumentView[D], position: int) -> common.Sight:

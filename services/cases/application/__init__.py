@@ -6,18 +6,22 @@ from datetime import datetime
 from typing import Self
 
 from infra.event_store.ledger import Ledger
+from infra.keys import KeyStore
 from infra.object_store import ObjectStore
 from services.cases.application.acting import Acting
 from services.cases.application.carrying_out import CarryingOut
 from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters, Parent
+from services.cases.application.content import Content
 from services.cases.application.conversing import Conversing
 from services.cases.application.delivery import Delivery
 from services.cases.application.joining import Joining
+from services.cases.application.merging import Merging
 from services.cases.application.messaging import Messaging
 from services.cases.application.permitting import Permitting
 from services.cases.application.planning import Planning
 from services.cases.application.posting import Posting
+from services.cases.application.suggesting import Suggesting
 from services.cases.connectors.registry import Connectors
 
 __all__ = ["CasesApplication"]
@@ -27,7 +31,10 @@ __all__ = ["CasesApplication"]
 class CasesApplication:
     charters: Charters
     case_work: CaseWork
+    merging: Merging
+    content: Content
     joining: Joining
+    suggesting: Suggesting
     planning: Planning
     acting: Acting
     carrying_out: CarryingOut
@@ -41,6 +48,7 @@ class CasesApplication:
         cls,
         ledger: Ledger,
         objects: ObjectStore,
+        keys: KeyStore,
         connectors: Connectors,
         parent: Parent,
         clock: Callable[[], datetime],
@@ -52,7 +60,10 @@ class CasesApplication:
         return cls(
             charters,
             CaseWork(handler, charters),
+            Merging(handler, charters),
+            Content(handler, ledger.repository, ledger.openings, objects, keys),
             Joining(ledger.repository, charters, clock),
+            Suggesting(handler),
             Planning(handler, ledger.repository, charters),
             acting,
             CarryingOut(acting, Delivery(ledger.openings, connectors), clock),

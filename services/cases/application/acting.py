@@ -10,6 +10,7 @@ from infra.event_store.repository import Repository
 from services.cases.application.aggregates import ACTION, ASSET, CASE, PREAUTHORISATION
 from services.cases.application.charters import Charters
 from services.cases.application.grounds import actions_of, attempts_of, loaded_case, required_subject
+from services.cases.application.qualifying import certified_for_step
 from services.cases.connectors.registry import Connectors
 from services.cases.domain import action as deciding
 from services.cases.domain.commands import (
@@ -52,6 +53,8 @@ class Acting:
             subject = await required_subject(unit, plan.subject.kind, plan.subject.id)
             step = step_of(plan, command.step_id)
             found = await self._charters.in_force(unit)
+            line, who = plan.decided.line, Who.of(call)
+            await certified_for_step(unit, self._repository, self._charters, line, step, who)
             target = await unit.load(ASSET, step.target_asset_id or "")
             book = await unit.load(PREAUTHORISATION, book_of(command.tenant_id))
             identifiers = [
@@ -71,7 +74,7 @@ class Acting:
                 healthy,
                 rehearsal,
             )
-            unit.append(attempts[-1], [deciding.dispatch_action(case.state, command, Who.of(call), around)])
+            unit.append(attempts[-1], [deciding.dispatch_action(case.state, command, who, around)])
 
         return await self._handler.handle(call, command, work)
 

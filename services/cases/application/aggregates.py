@@ -6,6 +6,7 @@ from services.cases.domain.action import Action, evolve_action
 from services.cases.domain.case import Case, evolve_case
 from services.cases.domain.charter_versions import CharterVersions, evolve_charter_versions
 from services.cases.domain.enquiry import Enquiry, evolve_enquiry
+from services.cases.domain.joining import Suggestion, evolve_suggestion
 from services.cases.domain.message import Message, evolve_message
 from services.cases.domain.notice import Notice, evolve_notice
 from services.cases.domain.preauthorisation import Preauthorisations, evolve_preauthorisations
@@ -17,6 +18,7 @@ MESSAGE = Aggregate("message", Message, evolve_message)
 NOTICE = Aggregate("notice", Notice, evolve_notice)
 ENQUIRY = Aggregate("enquiry", Enquiry, evolve_enquiry)
 CHARTER = Aggregate("charter", CharterVersions, evolve_charter_versions)
+SUGGESTION = Aggregate("suggestion", Suggestion, evolve_suggestion)
 PREAUTHORISATION = Aggregate("preauthorisation", Preauthorisations, evolve_preauthorisations)
 
 ASSET = Aggregate("asset", Asset, evolve_asset)

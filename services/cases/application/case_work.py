@@ -80,9 +80,11 @@ class CaseWork:
             case = await loaded_case(unit, command.case_id)
             deciding.in_work(case.state)
             stands = await anything_stands(unit, case.state)
-            event = deciding.close_case(case.state, command, verdict_stands=stands)
+            merged = [(await loaded_case(unit, each)).state for each in case.state.merged_cases]
+            tasks = sum(len(each.open_tasks) for each in merged)
+            event = deciding.close_case(case.state, command, verdict_stands=stands, open_tasks=tasks)
             withdrawn = command.outcome == deciding.OUTCOME_WITHDRAWN
-            for plan in case.state.every_plan:
+            for plan in (plan for each in (case.state, *merged) for plan in each.every_plan):
                 settled([action for _, action in await actions_of(unit, plan)], verdict_withdrawn=withdrawn)
             unit.append(case, [event])
 

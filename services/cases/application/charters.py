@@ -65,6 +65,18 @@ class Charters:
             return await self._found(unit.tenant_id, own.state.in_force)
         return await self._inherited(unit.tenant_id)
 
+    async def behind(self, tenant_id: TenantId, line: CharterLine) -> Charter:
+        """The version that a line names, in force or not. Raises CharterMissing."""
+        owner: TenantId | None = tenant_id
+        for _ in range(MAX_ANCESTORS):
+            if owner is None:
+                break
+            if charter_id_of(owner) == line.charter_id:
+                loaded = await self._repository.load(owner, CHARTER, charter_id_of(owner))
+                return await self._charter(owner, loaded.state.versions[line.version - 1])
+            owner = self._parent(owner)
+        raise CharterMissing("The charter that the plan was decided under is not this tenant's any more.")
+
     async def text_at(self, owner: TenantId, sha256: str) -> str:
         return (await self._objects.get(owner, sha256)).decode()
 

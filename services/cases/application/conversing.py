@@ -1,14 +1,18 @@
 """Commands on notices and enquiries."""
 
 from contracts.calls import Call
+from contracts.events.people import Objective
 from contracts.events.subjects import SubjectKind
 from contracts.ids import derive_id
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from services.cases.application.aggregates import ASSET, ENQUIRY, NOTICE, SUBJECTS
 from services.cases.application.charters import Charters
 from services.cases.application.grounds import loaded_case, standing_subjects
+from services.cases.application.people_aggregates import SERVICE_LEVEL
+from services.cases.application.service_levels import service_level_of
 from services.cases.domain import enquiry as asking
 from services.cases.domain import notice as telling
+from services.cases.domain import service_level
 from services.cases.domain.case import in_work
 from services.cases.domain.commands import (
     AcknowledgeNotice,
@@ -18,6 +22,7 @@ from services.cases.domain.commands import (
     SendEnquiry,
     SendNotice,
 )
+from services.cases.domain.people_commands import MeetServiceLevels
 from services.cases.domain.who import Who
 
 
@@ -43,6 +48,17 @@ class Conversing:
         async def work(unit: Unit) -> None:
             notice = await unit.load(NOTICE, command.notice_id)
             unit.append(notice, [telling.acknowledge_notice(notice.state, command, Who.of(call))])
+            # In the same append, so that no timer comes in between.
+            levels = await unit.load(SERVICE_LEVEL, service_level_of(notice.state.case_id))
+            met = MeetServiceLevels(
+                tenant_id=command.tenant_id,
+                request_id=command.request_id,
+                case_id=notice.state.case_id,
+                objectives=(Objective.NOTIFY,),
+                by_position=None,
+                at=call.now,
+            )
+            unit.append(levels, service_level.meet(levels.state, met))
 
         return await self._handler.handle(call, command, work)
 

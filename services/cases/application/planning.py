@@ -8,6 +8,7 @@ from infra.event_store.repository import Repository
 from services.cases.application.aggregates import CASE, SUBJECTS
 from services.cases.application.charters import Charters
 from services.cases.application.grounds import actions_of, assets_of, loaded_case, standing_subjects
+from services.cases.application.qualifying import certified_for_step
 from services.cases.domain import plan as deciding
 from services.cases.domain.case import in_work
 from services.cases.domain.commands import (
@@ -18,6 +19,7 @@ from services.cases.domain.commands import (
     ReleaseStep,
     ReorderPlan,
 )
+from services.cases.domain.repertoire import PERSON
 from services.cases.domain.ruling import Situation, rule
 from services.cases.domain.tripwire import tripwire_hit
 from services.cases.domain.who import Who
@@ -44,7 +46,8 @@ class Planning:
             tripped = deciding.tripped_line(case.state, command, found.force.charter)
             situation = Situation(subjects, assets, call.now, command.desired_outcome, tripped)
             ruling = rule(found.force, situation)
-            if command.automatic and not ruling.line.then.automatic:
+            # What a policy decides never replaces a plan, least of all one that a person decided.
+            if command.automatic and (case.state.plan is not None or not ruling.line.then.automatic):
                 return
             unit.append(case, [deciding.decide_plan(case.state, command, cited, ruling)])
 
@@ -88,7 +91,11 @@ class Planning:
             case = await loaded_case(unit, command.case_id)
             plan = deciding.current_plan(case.state, command.plan_id)
             await standing_subjects(unit, case.state)
-            tried = [action for step, action in await actions_of(unit, plan) if step.step_id == command.step_id]
+            step, line = deciding.step_of(plan, command.step_id), plan.decided.line
+            # A connector's step was gated when it was dispatched; a process may note that it is done.
+            if step.connector == PERSON:
+                await certified_for_step(unit, self._repository, self._charters, line, step, Who.of(call))
+            tried = [action for each, action in await actions_of(unit, plan) if each.step_id == command.step_id]
             verified = any(action.ever_effective for action in tried)
             event = deciding.complete_step(case.state, command, verified, Who.of(call), call.request_key)
             unit.append(case, [event])

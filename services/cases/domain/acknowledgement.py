@@ -94,7 +94,7 @@ def send_page(
 
 def acknowledge_page(page: Page, command: AcknowledgePage, who: Who, *, lead: bool) -> PageAcknowledged:
     """Raises PageUnknown, NotAPerson, PageAcknowledgedAlready, NotPaged."""
-    sent = _known(page)
+    sent = known(page)
     if not who.person:
         raise NotAPerson("A page is acknowledged by a person.")
     if page.acknowledged:
@@ -108,7 +108,7 @@ def escalate_page(
     page: Page, command: EscalatePage, ladder: Sequence[str], answer_minutes: int, now: datetime
 ) -> list[PageEscalated | PageUnanswered]:
     """The next person who was not called yet; when there is none, the alarm. Nothing for a call that is settled."""
-    sent = _known(page)
+    sent = known(page)
     if page.acknowledged or page.unanswered or page.rung != command.rung:
         return []
     following = next((person for person in ladder if person not in page.called), None)
@@ -133,7 +133,8 @@ def _time_to_answer(about: PageAbout, minutes: int) -> timedelta:
     return UNHURRIED if about is PageAbout.COVERAGE_GAP else timedelta(minutes=minutes)
 
 
-def _known(page: Page) -> PageSent:
+def known(page: Page) -> PageSent:
+    """Raises PageUnknown."""
     if page.sent is None:
         raise PageUnknown("There is no such page in this tenant.")
     return page.sent

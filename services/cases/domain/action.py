@@ -85,6 +85,8 @@ class Status(StrEnum):
 
 UNSETTLED = frozenset({Status.DISPATCHED, Status.ACKNOWLEDGED, Status.LOST, Status.VERIFICATION_FAILED, Status.EXPIRED})
 """What a case cannot be closed with: nobody knows what is so, or an effect still has to end."""
+OVERTAKEN = frozenset({Status.LOST, Status.VERIFICATION_FAILED})
+"""What says nothing any more once a later attempt of the same step was seen to work."""
 MAY_BE_TRIED_AGAIN = frozenset({Status.REFUSED, Status.LOST, Status.VERIFICATION_FAILED, Status.REHEARSED})
 
 
@@ -385,14 +387,23 @@ def settle_reversal(action: Action, reverse: Action) -> list[ActionReversed]:
 def settled(actions: Sequence[Action], *, verdict_withdrawn: bool) -> None:
     """Raises ActionsOpen while an action of the case is under way, unknown, or has an effect that ought to end.
 
-    Where the verdict was withdrawn, every effect that can be reversed ought to end.
+    `actions` come attempt after attempt. An attempt that failed or was lost is settled by a later one of its step that
+    was seen to work. Where the verdict was withdrawn, every effect that can be reversed ought to end.
     """
-    for action in actions:
+    achieved = {_step_of(action): place for place, action in enumerate(actions) if action.ever_effective}
+    for place, action in enumerate(actions):
+        if action.status in OVERTAKEN and achieved.get(_step_of(action), -1) > place:
+            continue
         if action.exists and (action.status in UNSETTLED or (verdict_withdrawn and _in_force(action))):
             raise ActionsOpen(
                 "An action's outcome is open; verify it, or reverse it.",
                 metadata={"action_id": action.action_id, "status": action.status.value},
             )
+
+
+def _step_of(action: Action) -> tuple[str, str]:
+    intent = action.dispatched
+    return (intent.basis.plan_id, intent.basis.step_id) if intent else ("", "")
 
 
 def _in_force(action: Action) -> bool:

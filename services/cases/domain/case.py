@@ -1,10 +1,30 @@
 """One case: the work of people around a validated subject. Its plan is in `plan.py`, its actions in `action.py`."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
 from contracts.events.base import Recorded, Sealed
+from contracts.events.case_work import (
+    CaseAbsorbed,
+    CaseMerged,
+    CaseSeparated,
+    CaseSplit,
+    CaseUnmerged,
+    CustodyTransferred,
+    EvidenceCopied,
+    EvidenceFileKept,
+    ObservableAdded,
+    ObservableRemoved,
+    PlanVoided,
+    SubjectUnlinked,
+    TaskAdded,
+    TaskAssigned,
+    TaskCompleted,
+    TaskDropped,
+    TracesDrawn,
+)
 from contracts.events.cases import (
     CaseAssigned,
     CaseClosed,
@@ -25,6 +45,7 @@ from contracts.events.cases import (
     StepReleased,
     SubjectLinked,
 )
+from contracts.events.people import CasePriorityChanged
 from contracts.events.subjects import SubjectRef
 from contracts.ids import TenantId, derive_id
 from services.cases.domain.commands import (
@@ -37,6 +58,7 @@ from services.cases.domain.commands import (
 )
 from services.cases.domain.errors import (
     CaseExists,
+    CaseMergedAway,
     CaseNotClosed,
     CaseNotOpen,
     CaseTooLarge,
@@ -44,6 +66,7 @@ from services.cases.domain.errors import (
     CauseNotAddressed,
     RecommendationMissing,
     SubjectAlreadyLinked,
+    TasksOpen,
     VerdictStands,
 )
 from services.cases.domain.subjects import Subject, cite
@@ -55,10 +78,27 @@ MAX_ASSETS = 100
 """Most assets of one case."""
 OUTCOME_WITHDRAWN = "verdict_withdrawn"
 
+MergingEvent = CaseMerged | CaseAbsorbed | CaseUnmerged | CaseSeparated | CaseSplit | SubjectUnlinked
+ContentEvent = (
+    TaskAdded
+    | TaskAssigned
+    | TaskCompleted
+    | TaskDropped
+    | ObservableAdded
+    | ObservableRemoved
+    | TracesDrawn
+    | EvidenceFileKept
+    | CustodyTransferred
+    | EvidenceCopied
+)
 CaseEvent = (
-    CaseOpened
+    MergingEvent
+    | ContentEvent
+    | PlanVoided
+    | CaseOpened
     | SubjectLinked
     | CaseAssigned
+    | CasePriorityChanged
     | CaseNoted
     | EvidenceAdded
     | PlanDecided
@@ -99,16 +139,66 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A subject of a case with its assets. `via` is the merged case that brought it, empty for the case's own."""
+
+    reference: SubjectRef
+    asset_ids: tuple[str, ...]
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A piece of evidence whose file the case holds, and who answers for it."""
+
+    sha256: str
+    custodian: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     case_id: str = ""
     open: bool = False
-    subjects: tuple[SubjectRef, ...] = ()
-    asset_ids: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    merged_into: str = ""
+    open_when_merged: bool = False
+    absorbed: tuple[tuple[str, ...], ...] = ()
+    """For each merge into this case: the merged case, and then those that it had taken in before."""
+    open_tasks: frozenset[str] = frozenset()
+    tasks: int = 0
+    observables: frozenset[tuple[str, str]] = frozenset()
+    """Each with the subject that it was drawn from; empty where a person added it."""
+    drawn: frozenset[str] = frozenset()
+    """Subjects whose traces were drawn."""
+    files: Mapping[str, Kept] = field(default_factory=dict)
     priority: Priority = Priority.P4
     assignee: str | None = None
     plan: Plan | None = None
     earlier_plans: tuple[Plan, ...] = ()
     """Plans that were replaced: their actions still have to be settled."""
+
+    @property
+    def subjects(self) -> tuple[SubjectRef, ...]:
+        """Each subject once, by its latest validation."""
+        latest: dict[str, SubjectRef] = {}
+        for link in self.links:
+            known = latest.get(link.reference.id)
+            if known is None or known.validation_position < link.reference.validation_position:
+                latest[link.reference.id] = link.reference
+        return tuple(latest.values())
+
+    @property
+    def asset_ids(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(asset_id for link in self.links for asset_id in link.asset_ids))
+
+    @property
+    def observable_ids(self) -> frozenset[str]:
+        return frozenset(observable_id for _, observable_id in self.observables)
+
+    @property
+    def merged_cases(self) -> tuple[str, ...]:
+        """Every case that is worked here now."""
+        return tuple(case_id for group in self.absorbed for case_id in group)
 
     @property
     def every_plan(self) -> tuple[Plan, ...]:
@@ -128,16 +218,16 @@ def evolve_case(state: Case, recorded: Recorded[CaseEvent]) -> Case:
                 state,
                 case_id=event.case_id,
                 open=True,
-                subjects=(event.subject,),
-                asset_ids=event.asset_ids,
+                links=(Link(event.subject, event.asset_ids),),
                 priority=event.priority,
             )
         case SubjectLinked():
-            kept = tuple(ref for ref in state.subjects if ref.id != event.subject.id)
-            joined = tuple(dict.fromkeys((*state.asset_ids, *event.asset_ids)))
-            return replace(state, subjects=(*kept, event.subject), asset_ids=joined)
+            kept = tuple(link for link in state.links if link.via or link.reference.id != event.subject.id)
+            return replace(state, links=(*kept, Link(event.subject, event.asset_ids)))
         case CaseAssigned():
             return replace(state, assignee=event.principal_id)
+        case CasePriorityChanged():
+            return replace(state, priority=event.priority)
         case CaseNoted() | EvidenceAdded():
             return state
         case PlanDecided() | PlanReordered() | PlanApproved() | PlanRejected() | StepReleased() | StepCompleted():
@@ -147,8 +237,67 @@ def evolve_case(state: Case, recorded: Recorded[CaseEvent]) -> Case:
             return replace(state, open=False)
         case CaseReopened():
             return replace(state, open=True, plan=None, earlier_plans=state.every_plan)
+        case PlanVoided():
+            return replace(state, plan=None, earlier_plans=state.every_plan)
+        case CaseMerged() | CaseAbsorbed() | CaseUnmerged() | CaseSeparated() | CaseSplit() | SubjectUnlinked():
+            return evolve_merging(state, event)
+        case _:
+            return _evolve_content(state, event, recorded.envelope.actor.id)
+
+
+def evolve_merging(state: Case, event: MergingEvent) -> Case:
+    match event:
+        case CaseMerged():
+            return replace(state, merged_into=event.into_case_id, open=False, open_when_merged=state.open)
+        case CaseAbsorbed():
+            brought = tuple(Link(each.subject, each.asset_ids, event.merged_case_id) for each in event.brought)
+            group = (event.merged_case_id, *event.merged_before)
+            return replace(state, links=(*state.links, *brought), absorbed=(*state.absorbed, group))
+        case CaseUnmerged():
+            return replace(state, merged_into="", open=state.open_when_merged)
+        case CaseSeparated():
+            gone = event.unmerged_case_id
+            absorbed = tuple(group for group in state.absorbed if group[0] != gone)
+            return replace(state, links=tuple(each for each in state.links if each.via != gone), absorbed=absorbed)
+        case CaseSplit():
+            return without(state, frozenset(event.subject_ids))
+        case SubjectUnlinked():
+            return without(state, frozenset({event.subject_id}))
         case _:
             assert_never(event)
+
+
+def _evolve_content(state: Case, event: ContentEvent, actor: str) -> Case:
+    match event:
+        case TaskAdded():
+            return replace(state, open_tasks=state.open_tasks | {event.task_id}, tasks=state.tasks + 1)
+        case TaskAssigned() | EvidenceCopied():
+            return state
+        case TaskCompleted() | TaskDropped():
+            return replace(state, open_tasks=state.open_tasks - {event.task_id})
+        case ObservableAdded():
+            return replace(state, observables=state.observables | {("", event.observable.observable_id)})
+        case ObservableRemoved():
+            left = frozenset(pair for pair in state.observables if pair[1] != event.observable_id)
+            return replace(state, observables=left)
+        case TracesDrawn():
+            found = {(event.subject_id, each.observable_id) for each in event.observables}
+            return replace(state, observables=state.observables | found, drawn=state.drawn | {event.subject_id})
+        case EvidenceFileKept():
+            kept = Kept(event.evidence.sha256 or "", actor)
+            return replace(state, files={**state.files, event.evidence.id: kept})
+        case CustodyTransferred():
+            passed = replace(state.files[event.evidence_id], custodian=event.to_principal_id)
+            return replace(state, files={**state.files, event.evidence_id: passed})
+        case _:
+            assert_never(event)
+
+
+def without(state: Case, subject_ids: frozenset[str]) -> Case:
+    """The case after these subjects of its own have left it."""
+    left = tuple(link for link in state.links if link.via or link.reference.id not in subject_ids)
+    seen = frozenset(pair for pair in state.observables if pair[0] not in subject_ids)
+    return replace(state, links=left, drawn=state.drawn - subject_ids, observables=seen)
 
 
 def _evolve_plan(plan: Plan | None, recorded: Recorded[CaseEvent]) -> Plan | None:
@@ -195,9 +344,19 @@ def existing(case: Case) -> Case:
     return case
 
 
+def unmerged(case: Case) -> Case:
+    """The case itself. Raises CaseUnknown, CaseMergedAway."""
+    if existing(case).merged_into:
+        raise CaseMergedAway(
+            "The case was merged into another one; work there, or take the merge back.",
+            metadata={"into_case_id": case.merged_into},
+        )
+    return case
+
+
 def in_work(case: Case) -> Case:
-    """The case itself. Raises CaseUnknown, CaseNotOpen."""
-    if not existing(case).open:
+    """The case itself. Raises CaseUnknown, CaseMergedAway, CaseNotOpen."""
+    if not unmerged(case).open:
         raise CaseNotOpen("The case is closed; reopen it first.")
     return case
 
@@ -215,7 +374,7 @@ def open_case(
     case_id = case_id_of(command.tenant_id, subject)
     if case.case_id:
         raise CaseExists("This subject has its case already.", metadata={"case_id": case.case_id})
-    _fits(1, len(subject.asset_ids))
+    fits(1, len(subject.asset_ids))
     return CaseOpened(
         case_id=case_id,
         subject=cited,
@@ -235,7 +394,7 @@ def link_subject(case: Case, subject: Subject, stream_version: int) -> SubjectLi
     position = cited.validation_position
     if any(ref.id == subject.id and ref.validation_position == position for ref in in_work(case).subjects):
         raise SubjectAlreadyLinked("The case rests on this subject already.")
-    _fits(len(case.subjects) + 1, len({*case.asset_ids, *subject.asset_ids}))
+    fits(len(case.subjects) + 1, len({*case.asset_ids, *subject.asset_ids}))
     return SubjectLinked(case_id=case.case_id, subject=cited, asset_ids=subject.asset_ids)
 
 
@@ -260,9 +419,14 @@ def add_evidence(case: Case, command: AddEvidence, request_key: str) -> Evidence
     return EvidenceAdded(case_id=case_id, evidence=evidence)
 
 
-def close_case(case: Case, command: CloseCase, *, verdict_stands: bool) -> CaseClosed:
-    """Raises CauseNotAddressed, VerdictStands, RecommendationMissing. Open actions are for `action.settled` to find."""
+def close_case(case: Case, command: CloseCase, *, verdict_stands: bool, open_tasks: int = 0) -> CaseClosed:
+    """Raises CauseNotAddressed, VerdictStands, RecommendationMissing, TasksOpen.
+
+    Open actions are for `action.settled` to find. `open_tasks` are those of the cases that are worked here as well.
+    """
     plan = in_work(case).plan
+    if tasks := len(case.open_tasks) + open_tasks:
+        raise TasksOpen("Tasks are open; complete or drop them first.", metadata={"tasks": str(tasks)})
     if not command.recommendation.strip() and not command.no_recommendation_reason.strip():
         raise RecommendationMissing("Closing needs a recommendation, or the reason why there is none.")
     if command.outcome != OUTCOME_WITHDRAWN:
@@ -282,7 +446,7 @@ def close_case(case: Case, command: CloseCase, *, verdict_stands: bool) -> CaseC
 
 def reopen_case(case: Case, command: ReopenCase) -> CaseReopened:
     """The plan of before is void: what is done after a reopening is decided anew."""
-    if existing(case).open:
+    if unmerged(case).open:
         raise CaseNotClosed("The case is open.")
     return CaseReopened(case_id=case.case_id, reason=Sealed.of(command.reason, subject=case.case_id))
 
@@ -298,7 +462,8 @@ def _cause_addressed(plan: Plan | None, command: CloseCase) -> None:
         )
 
 
-def _fits(subjects: int, assets: int) -> None:
+def fits(subjects: int, assets: int) -> None:
+    """Raises CaseTooLarge."""
     if subjects > MAX_SUBJECTS or assets > MAX_ASSETS:
         raise CaseTooLarge(f"A case holds at most {MAX_SUBJECTS} subjects and {MAX_ASSETS} assets; open another one.")
 

@@ -81,6 +81,90 @@ class CaseNotClosed(FailedPrecondition):
     reason = "CASE_NOT_CLOSED"
 
 
+class CaseMergedAway(FailedPrecondition):
+    """The case is worked in another one now."""
+
+    reason = "CASE_MERGED"
+
+
+class CaseNotMerged(FailedPrecondition):
+    """There is no such merge that could be taken back."""
+
+    reason = "CASE_NOT_MERGED"
+
+
+class MergeInvalid(InvalidArgument):
+    """A case cannot be merged into itself."""
+
+    reason = "MERGE_INVALID"
+
+
+class CaseNeedsSubject(FailedPrecondition):
+    """A case rests on at least one subject of its own; the last one cannot leave it."""
+
+    reason = "CASE_NEEDS_SUBJECT"
+
+
+class SubjectNotLinked(FailedPrecondition):
+    """The case does not rest on this subject by itself; one that a merge brought leaves with that merge."""
+
+    reason = "SUBJECT_NOT_LINKED"
+
+
+class TaskUnknown(NotFound):
+    reason = "TASK_UNKNOWN"
+
+
+class TaskNotOpen(FailedPrecondition):
+    reason = "TASK_NOT_OPEN"
+
+
+class TasksOpen(FailedPrecondition):
+    """A case is not closed while tasks in it are open."""
+
+    reason = "TASKS_OPEN"
+
+
+class ObservableInvalid(InvalidArgument):
+    """The text is no value of this kind."""
+
+    reason = "OBSERVABLE_INVALID"
+
+
+class ObservableExists(AlreadyExists):
+    reason = "OBSERVABLE_EXISTS"
+
+
+class ObservableUnknown(NotFound):
+    reason = "OBSERVABLE_UNKNOWN"
+
+
+class EvidenceUnknown(NotFound):
+    reason = "EVIDENCE_UNKNOWN"
+
+
+class NotTheCustodian(PermissionDenied):
+    """Only who has the custody can hand it on."""
+
+    reason = "NOT_THE_CUSTODIAN"
+
+
+class EvidenceAltered(InvalidArgument):
+    """The bytes do not have the hash that was given with them."""
+
+    reason = "EVIDENCE_ALTERED"
+
+
+class SuggestionUnknown(NotFound):
+    reason = "SUGGESTION_UNKNOWN"
+
+
+class SuggestionSettled(FailedPrecondition):
+    """Somebody accepted or declined it already."""
+
+    reason = "SUGGESTION_SETTLED"
+
+
 class CaseTooLarge(FailedPrecondition):
     """A named limit of what one case can hold is reached."""
 

@@ -62,10 +62,11 @@ class PublishCalendar(Command):
 
 
 class StartServiceLevels(Command):
-    """The case was opened, or reopened, at that time."""
+    """The case was opened, or reopened, at that time. `if_open`: only if it is open now, which may not be known."""
 
     case_id: str
     at: Instant
+    if_open: bool = False
 
 
 class MeetServiceLevels(Command):
@@ -73,7 +74,7 @@ class MeetServiceLevels(Command):
 
     case_id: str
     objectives: tuple[Objective, ...]
-    by_position: int
+    by_position: int | None
     at: Instant
     closed: bool = False
 
@@ -123,14 +124,18 @@ class AskQuestion(Command):
     kind: QuestionKind
     topic: str
     case_id: str | None
+    detection_id: str | None = None
     text: Private
     label: Label
 
 
 class AnswerQuestion(Command):
+    """`agrees` is for a second opinion."""
+
     question_id: str
     text: Private
     label: Label
+    agrees: bool | None = None
 
 
 class MarkQuestionOverdue(Command):

@@ -147,6 +147,12 @@ class HandoverIncomplete(FailedPrecondition):
     reason = "HANDOVER_INCOMPLETE"
 
 
+class HandoverTooLarge(FailedPrecondition):
+    """One event could not hold what is open; a group of fewer tenants can be handed over."""
+
+    reason = "HANDOVER_TOO_LARGE"
+
+
 class CertificationMissing(PermissionDenied):
     """The step or the topic asks for a certification that this person does not hold; a machine never holds one."""
 
@@ -169,8 +175,24 @@ class TopicUnknown(FailedPrecondition):
     reason = "TOPIC_UNKNOWN"
 
 
+class TooManyQuestions(FailedPrecondition):
+    reason = "TOO_MANY_QUESTIONS"
+
+
 class QuestionUnknown(NotFound):
     reason = "QUESTION_UNKNOWN"
+
+
+class OwnQuestion(PermissionDenied):
+    """A second opinion is another person's."""
+
+    reason = "OWN_QUESTION"
+
+
+class AgreementMissing(InvalidArgument):
+    """A second opinion says whether it agrees; no other answer does."""
+
+    reason = "AGREEMENT_MISSING"
 
 
 class QuestionAnsweredAlready(FailedPrecondition):

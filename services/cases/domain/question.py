@@ -12,6 +12,7 @@ from contracts.events.people import (
     Desk,
     QuestionAnswered,
     QuestionAsked,
+    QuestionKind,
     QuestionOverdue,
     QuestionRouted,
     RotaDefinition,
@@ -19,7 +20,14 @@ from contracts.events.people import (
 from contracts.ids import derive_id
 from services.cases.domain.calendars import after
 from services.cases.domain.people_commands import AnswerQuestion, AskQuestion
-from services.cases.domain.people_errors import NotAPerson, QuestionAnsweredAlready, QuestionUnknown, TopicUnknown
+from services.cases.domain.people_errors import (
+    AgreementMissing,
+    NotAPerson,
+    OwnQuestion,
+    QuestionAnsweredAlready,
+    QuestionUnknown,
+    TopicUnknown,
+)
 from services.cases.domain.who import Who
 from services.cases.domain.zones import TZDATA_VERSION
 
@@ -29,6 +37,7 @@ QuestionEvent = QuestionAsked | QuestionRouted | QuestionAnswered | QuestionOver
 @dataclass(frozen=True, slots=True)
 class Question:
     asked: QuestionAsked | None = None
+    asked_by: str = ""
     answered: bool = False
     overdue: bool = False
 
@@ -37,7 +46,7 @@ def evolve_question(state: Question, recorded: Recorded[QuestionEvent]) -> Quest
     event = recorded.event
     match event:
         case QuestionAsked():
-            return Question(event)
+            return Question(event, recorded.envelope.actor.id)
         case QuestionRouted():
             return state
         case QuestionAnswered():
@@ -71,6 +80,7 @@ def ask_question(
         kind=command.kind,
         topic=command.topic,
         case_id=command.case_id,
+        detection_id=command.detection_id,
         text=Sealed.of(command.text, subject=question_id),
         label=command.label,
         certification=desk.certification,
@@ -82,12 +92,22 @@ def ask_question(
 
 
 def route_question(
-    question_id: str, desk: Desk, qualified: Mapping[str, bool], on_call: str | None, leads: Sequence[str]
+    question_id: str,
+    desk: Desk,
+    qualified: Mapping[str, bool],
+    on_call: str | None,
+    leads: Sequence[str],
+    *,
+    asker: str,
 ) -> QuestionRouted:
-    """To whoever is on call, if qualified; else to one of the desk's qualified people, evenly; else to a lead."""
-    able = [person for person in desk.principal_ids if qualified.get(person, False)]
+    """To whoever is on call, if qualified; else to one of the desk's qualified people, evenly; else to a lead.
+
+    Never to whoever asked, unless there is nobody else at all.
+    """
+    able = [person for person in desk.principal_ids if qualified.get(person, False) and person != asker]
     if not able:
-        return QuestionRouted(question_id=question_id, principal_id=leads[0], qualified=False)
+        other = next((lead for lead in leads if lead != asker), leads[0])
+        return QuestionRouted(question_id=question_id, principal_id=other, qualified=False)
     # The identifier is a hash: it spreads questions over people without anything that counts them.
     spread = able[sum(question_id.encode()) % len(able)]
     chosen = on_call if on_call is not None and on_call in able else spread
@@ -95,8 +115,16 @@ def route_question(
 
 
 def answer_question(question: Question, command: AnswerQuestion, who: Who) -> QuestionAnswered:
-    """Raises QuestionUnknown, NotAPerson, QuestionAnsweredAlready. Whether the person is qualified is asked before."""
+    """Raises QuestionUnknown, NotAPerson, QuestionAnsweredAlready, OwnQuestion, AgreementMissing.
+
+    Whether the person is qualified is asked before.
+    """
     asked = known(question)
+    second = asked.kind is QuestionKind.SECOND_OPINION
+    if second and who.id == question.asked_by:
+        raise OwnQuestion("A second opinion is another person's.")
+    if second != (command.agrees is not None):
+        raise AgreementMissing("A second opinion says whether it agrees, and no other answer does.")
     if not who.person:
         raise NotAPerson("A question is answered by a person.")
     if question.answered:
@@ -106,6 +134,7 @@ def answer_question(question: Question, command: AnswerQuestion, who: Who) -> Qu
         text=Sealed.of(command.text, subject=command.question_id),
         label=command.label,
         late=asked.deadline <= who.now,
+        agrees=command.agrees,
     )
 
 
@@ -120,3 +149,8 @@ def known(question: Question) -> QuestionAsked:
     if question.asked is None:
         raise QuestionUnknown("There is no such question in this tenant.")
     return question.asked
+
+
+def nearest_rank(values: Sequence[int], percent: int) -> int | None:
+    """The smallest of the sorted values that at least so many percent do not exceed; None when there is none."""
+    return values[max(0, -(-len(values) * percent // 100) - 1)] if values else None

@@ -65,9 +65,9 @@ class Rota:
     @property
     def rules(self) -> RotaDefinition:
         """Raises RotaUnknown."""
-        if self.definition is None:
-            raise RotaUnknown("There is no such rota.")
-        return self.definition
+        definition = known(self).definition
+        assert definition is not None  # It is known.
+        return definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,10 @@ class RotaAssignment:
 
 
 def evolve_rota(state: Rota, recorded: Recorded[RotaEvent]) -> Rota:
-    event = recorded.event
+    return _applied(state, recorded.event, recorded.position, recorded.recorded_at)
+
+
+def _applied(state: Rota, event: RotaEvent, position: int, now: datetime) -> Rota:
     match event:
         case RotaPublished():
             return replace(
@@ -93,14 +96,14 @@ def evolve_rota(state: Rota, recorded: Recorded[RotaEvent]) -> Rota:
                 rota_id=event.rota_id,
                 version=event.rota_version,
                 digest=event.digest,
-                position=recorded.position,
+                position=position,
                 definition=event.definition,
             )
         case RotaOverridden():
             # What is long over is of no use to any decision to come.
-            kept = tuple(each for each in state.overrides if each.span.end > recorded.recorded_at)
+            kept = tuple(each for each in state.overrides if each.span.end > now)
             span = Span(event.starts_at, event.ends_at)
-            added = Override(event.override_id, event.principal_id, span, recorded.position)
+            added = Override(event.override_id, event.principal_id, span, position)
             return replace(state, overrides=(*kept, added))
         case RotaOverrideRemoved():
             kept = tuple(each for each in state.overrides if each.override_id != event.override_id)
@@ -240,6 +243,18 @@ def check_coverage(rota: Rota, now: datetime) -> list[CoverageGapFound | Coverag
         events.append(CoverageGapClosed(rota_id=rota.rota_id, gap_id=gap_id, passed=gap.end <= now))
     checked = CoverageChecked(rota_id=rota.rota_id, rota_version=rota.version, through=through)
     return [*events, checked]
+
+
+def known(rota: Rota) -> Rota:
+    """Raises RotaUnknown."""
+    if rota.definition is None:
+        raise RotaUnknown("There is no such rota.")
+    return rota
+
+
+def with_coverage(rota: Rota, change: RotaEvent, now: datetime) -> list[RotaEvent]:
+    """A change of the rota, and what it does to the coverage ahead."""
+    return [change, *check_coverage(_applied(rota, change, rota.position, now), now)]
 
 
 def _on_shift(rota: Rota, at: datetime) -> Iterable[OnShift]:

@@ -10,7 +10,7 @@ from services.cases.domain.people_errors import TimeZoneUnknown
 from services.cases.domain.shifts import check_shift
 from services.cases.domain.zones import zone_of
 
-MAX_TENANTS, MAX_LAYERS, MAX_SHIFTS, MAX_LEADS, MAX_DESKS, MAX_EXCEPTIONS = 200, 10, 200, 10, 50, 366
+MAX_TENANTS, MAX_LAYERS, MAX_SHIFTS, MAX_LEADS, MAX_DESKS, MAX_EXCEPTIONS = 200, 5, 60, 10, 50, 366
 MAX_ANSWER_MINUTES, MIN_PROBE_MINUTES, MAX_PROBE_MINUTES, MAX_HORIZON_DAYS = 1_440, 5, 10_080, 90
 MAX_QUESTION_MINUTES = 525_600
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}$")

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import assert_never
 
 from contracts.events.base import Recorded, Sealed
-from contracts.events.cases import CharterLine, Priority
+from contracts.events.cases import CharterLine, Priority, ResponseType
 from contracts.events.people import (
     CalendarDefinition,
     CalendarRef,
@@ -25,6 +25,7 @@ from contracts.events.people import (
     ServiceLevelStarted,
 )
 from services.cases.domain.calendars import after, elapsed
+from services.cases.domain.case import Case
 from services.cases.domain.charter import Deadlines
 from services.cases.domain.people_commands import (
     BreachServiceLevel,
@@ -34,6 +35,8 @@ from services.cases.domain.people_commands import (
 )
 from services.cases.domain.people_errors import ReasonMissing, ServiceLevelState, ServiceLevelUnknown
 from services.cases.domain.zones import TZDATA_VERSION
+
+_CONTAINING = (ResponseType.CONTAIN, ResponseType.ELIMINATE)
 
 ServiceLevelEvent = (
     ServiceLevelStarted
@@ -156,7 +159,10 @@ def terms_of(priority: Priority, said: Deadlines, calendar: CalendarRef | None, 
 def start(
     state: ServiceLevels, case_id: str, terms: Terms, at: datetime, calendars: Calendars
 ) -> list[ServiceLevelStarted]:
-    """The clocks of the next episode; none while those of the present one are open."""
+    """The clocks of the next episode; none while those of the present one are open.
+
+    A reopening is a person's own act, so there is nothing to acknowledge in the episodes after the first.
+    """
     if any(not clock.settled for clock in state.clocks):
         return []
     definition = calendars(terms.calendar)
@@ -174,7 +180,26 @@ def start(
             charter=terms.line,
         )
         for objective, minutes in terms.minutes.items()
+        if state.episode == 0 or objective is not Objective.ACKNOWLEDGE
     ]
+
+
+def contained(case: Case) -> bool:
+    """Whether the plan has steps that contain or eliminate, and every one of them is done."""
+    asked = {step.step_id for step in case.plan.steps if step.response_type in _CONTAINING} if case.plan else set()
+    return bool(asked) and case.plan is not None and asked <= case.plan.completed
+
+
+def satisfied_by(case: Case) -> frozenset[Objective]:
+    """The objectives that the case's own stream shows to be reached; of a closed case all, for `meet` to settle."""
+    if not case.open:
+        return frozenset(Objective)
+    found = {Objective.ACKNOWLEDGE} if case.assignee is not None else set()
+    if case.plan is not None:
+        found.add(Objective.DECIDE)
+    if contained(case):
+        found.add(Objective.CONTAIN)
+    return frozenset(found)
 
 
 def meet(state: ServiceLevels, command: MeetServiceLevels) -> list[ServiceLevelEvent]:

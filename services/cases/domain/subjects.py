@@ -6,6 +6,7 @@ which may add events of their own.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from contracts.events.assets import (
@@ -18,7 +19,7 @@ from contracts.events.assets import (
     FindingValidated,
     FindingValidationWithdrawn,
 )
-from contracts.events.base import Recorded
+from contracts.events.base import Recorded, Sealed
 from contracts.events.detections import (
     CustomerReportFiled,
     CustomerReportValidated,
@@ -30,6 +31,7 @@ from contracts.events.detections import (
     DetectionValidationWithdrawn,
 )
 from contracts.events.subjects import CALLS_FOR_RESPONSE, SubjectKind, SubjectRef, Verdict
+from contracts.labels import Label
 from services.cases.domain.errors import AssetUnknown, NotValidated, SubjectUnknown, ValidationWithdrawn
 
 
@@ -53,6 +55,10 @@ class Subject:
     asset_ids: tuple[str, ...] = ()
     title: str = ""
     claimed_by: str | None = None
+    rule_id: str = ""
+    seen_at: datetime | None = None
+    observables: tuple[Sealed, ...] = ()
+    label: Label = Label.AMBER
     validation: Validation | None = None
     withdrawn: bool = False
 
@@ -72,6 +78,10 @@ def evolve_subject(state: Subject, recorded: Recorded[Any]) -> Subject:
                 techniques=event.techniques,
                 asset_ids=event.asset_ids,
                 title=event.rule.title,
+                rule_id=event.rule.rule_id,
+                seen_at=event.first_seen_at,
+                observables=event.observables,
+                label=event.label,
             )
         case FindingReported() as event:
             return replace(

@@ -16,7 +16,8 @@ from infra.read_database.reader.pages import PageRequest
 from infra.read_database.reader.queries import Reader
 from services.cases.application import CasesApplication
 from services.cases.domain.commands import LinkSubject, OpenCase
-from services.cases.projections import CASES
+from services.cases.projections import CASES, SUBJECT_CASES
+from services.cases.projections.subject_cases import key_of
 
 MAX_CANDIDATES = 50
 """Open cases about one asset that are looked at, the oldest first."""
@@ -40,6 +41,10 @@ class OpenCaseWhenDetectionValidated(Policy):
             "subject_kind": SubjectKind.DETECTION,
             "subject_id": event.detection_id,
         }
+        # A case that was opened before this entry is in the view once the view has come as far as the entry.
+        await self._reader.waited(call.tenant_id, recorded.position, None, CASES, SUBJECT_CASES)
+        if await self._has_a_case(recorded):
+            return
         case_id = await self._case_of_the_same_attack(recorded)
         if case_id is not None:
             await self._application.case_work.link_subject(call, LinkSubject(case_id=case_id, **named))
@@ -51,10 +56,18 @@ class OpenCaseWhenDetectionValidated(Policy):
         detection = await self._application.joining.detection(tenant_id, recorded.event.detection_id)
         if not detection.asset_ids:
             return None
-        # A case that was opened before this entry is in the view once the view has come as far as the entry.
-        await self._reader.waited(tenant_id, recorded.position, None, CASES)
         candidates = await self._candidates(tenant_id, detection.asset_ids[0])
         return await self._application.joining.case_for(tenant_id, detection, candidates)
+
+    async def _has_a_case(self, recorded: Recorded[DetectionValidated]) -> bool:
+        """Whether a person was quicker, and a case rests on this very validation already."""
+        tenant_id, detection_id = recorded.tenant_id, recorded.event.detection_id
+        found = await SUBJECT_CASES.get(self._reader, tenant_id, key_of(SubjectKind.DETECTION, detection_id))
+        for case_id in found.document.case_ids if found else ():
+            case = await CASES.get(self._reader, tenant_id, case_id)
+            if case and any(each.validation_position == recorded.position for each in case.document.subjects):
+                return True
+        return False
 
     async def _candidates(self, tenant_id: TenantId, asset_id: str) -> list[str]:
         page = await CASES.list(

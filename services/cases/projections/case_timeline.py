@@ -4,6 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from contracts.events.base import Recorded, Sealed, Value
+from contracts.events.case_work import (
+    CaseAbsorbed,
+    CaseMerged,
+    CaseSeparated,
+    CaseSplit,
+    CaseUnmerged,
+    CustodyTransferred,
+    EvidenceCopied,
+    EvidenceFileKept,
+    ObservableAdded,
+    ObservableRemoved,
+    PlanVoided,
+    SubjectUnlinked,
+    TaskAdded,
+    TaskAssigned,
+    TaskCompleted,
+    TaskDropped,
+    TracesDrawn,
+)
 from contracts.events.cases import (
     CaseAssigned,
     CaseClosed,
@@ -19,6 +38,7 @@ from contracts.events.cases import (
     StepReleased,
     SubjectLinked,
 )
+from contracts.events.people import CasePriorityChanged
 from contracts.events.subjects import Evidence
 from contracts.labels import Label
 from infra.read_database.views import DocumentView
@@ -40,13 +60,14 @@ class TimelineRow(Value):
 
 class CaseTimeline(DocumentView[TimelineRow]):
     NAME = "case_timeline"
-    VERSION = 1
+    VERSION = 2
     TABLE = "case_timeline"
     TOPICS = frozenset(
         {
             CaseOpened,
             SubjectLinked,
             CaseAssigned,
+            CasePriorityChanged,
             CaseNoted,
             EvidenceAdded,
             PlanDecided,
@@ -57,6 +78,23 @@ class CaseTimeline(DocumentView[TimelineRow]):
             StepCompleted,
             CaseClosed,
             CaseReopened,
+            PlanVoided,
+            CaseMerged,
+            CaseAbsorbed,
+            CaseUnmerged,
+            CaseSeparated,
+            CaseSplit,
+            SubjectUnlinked,
+            TaskAdded,
+            TaskAssigned,
+            TaskCompleted,
+            TaskDropped,
+            ObservableAdded,
+            ObservableRemoved,
+            TracesDrawn,
+            EvidenceFileKept,
+            CustodyTransferred,
+            EvidenceCopied,
         }
     )
     COLUMNS: ClassVar[Mapping[str, str]] = {"case_id": "text", "position": "bigint"}
@@ -82,6 +120,8 @@ def _content(event: Any) -> dict[str, object]:
             return {"ref_id": event.subject.id, "detail": event.subject.kind.value}
         case CaseAssigned():
             return {"ref_id": event.principal_id}
+        case CasePriorityChanged():
+            return {"detail": f"{event.previous.value} to {event.priority.value}", "text": event.reason}
         case CaseNoted():
             return {"ref_id": event.note_id, "text": event.text, "label": event.label}
         case EvidenceAdded():
@@ -106,5 +146,55 @@ def _plan_content(event: Any) -> dict[str, object]:
             return {"ref_id": event.step_id}
         case StepCompleted():
             return {"ref_id": event.step_id, "text": event.result, "evidence": event.evidence}
+        case PlanVoided():
+            return {"ref_id": event.plan_id, "detail": event.because.value}
+        case _:
+            return _work_content(event)
+
+
+def _work_content(event: Any) -> dict[str, object]:
+    match event:
+        case CaseMerged() | CaseSplit():
+            return {"ref_id": event.into_case_id, "text": event.reason}
+        case CaseAbsorbed():
+            return {"ref_id": event.merged_case_id, "detail": f"{len(event.brought)} subjects"}
+        case CaseUnmerged():
+            return {"ref_id": event.from_case_id, "text": event.reason}
+        case CaseSeparated():
+            return {"ref_id": event.unmerged_case_id}
+        case SubjectUnlinked():
+            return {"ref_id": event.subject_id, "detail": event.subject_kind.value, "text": event.reason}
+        case TaskAdded():
+            return {"ref_id": event.task_id, "text": event.title, "label": event.label}
+        case TaskAssigned():
+            return {"ref_id": event.task_id, "detail": event.principal_id}
+        case TaskCompleted():
+            return {"ref_id": event.task_id, "text": event.result}
+        case TaskDropped():
+            return {"ref_id": event.task_id, "text": event.reason}
+        case _:
+            return _kept_content(event)
+
+
+def _kept_content(event: Any) -> dict[str, object]:
+    match event:
+        case ObservableAdded():
+            added = event.observable
+            return {
+                "ref_id": added.observable_id,
+                "detail": added.kind.value,
+                "text": added.value,
+                "label": added.label,
+            }
+        case ObservableRemoved():
+            return {"ref_id": event.observable_id, "text": event.reason}
+        case TracesDrawn():
+            return {"ref_id": event.subject_id, "detail": f"{len(event.observables)} observables"}
+        case EvidenceFileKept():
+            return {"ref_id": event.evidence.id, "evidence": (event.evidence,), "label": event.evidence.label}
+        case CustodyTransferred():
+            return {"ref_id": event.evidence_id, "detail": event.to_principal_id, "text": event.reason}
+        case EvidenceCopied():
+            return {"ref_id": event.evidence_id, "text": event.purpose}
         case _:
             return {}

@@ -5,6 +5,15 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from contracts.events.base import Instant, Recorded, Sealed, Value
+from contracts.events.case_work import (
+    CaseAbsorbed,
+    CaseMerged,
+    CaseSeparated,
+    CaseSplit,
+    CaseUnmerged,
+    PlanVoided,
+    SubjectUnlinked,
+)
 from contracts.events.cases import (
     CaseAssigned,
     CaseClosed,
@@ -23,6 +32,7 @@ from contracts.events.cases import (
     StepReleased,
     SubjectLinked,
 )
+from contracts.events.people import CasePriorityChanged
 from contracts.events.subjects import SubjectRef
 from contracts.labels import Label
 from infra.read_database.views import DocumentView, Due
@@ -60,7 +70,17 @@ class PlanRow(Value):
     rejected: bool = False
 
 
+class LinkRow(Value):
+    """`via` is the merged case that brought the subject; empty for the case's own."""
+
+    subject: SubjectRef
+    asset_ids: tuple[str, ...]
+    via: str = ""
+
+
 class CaseRow(Value):
+    """`subjects` and `asset_ids` are those of all `links`. `merged_cases` are worked here."""
+
     case_id: str
     open: bool
     priority: Priority
@@ -79,17 +99,29 @@ class CaseRow(Value):
     cause_addressed: bool | None = None
     lessons: Sealed | None = None
     recommendation: Sealed | None = None
+    links: tuple[LinkRow, ...] = ()
+    merged_into: str | None = None
+    open_when_merged: bool = False
+    merged_cases: tuple[tuple[str, ...], ...] = ()
+    split_into: tuple[str, ...] = ()
+    split_from: str | None = None
+
+    @property
+    def case_ids(self) -> tuple[str, ...]:
+        """This case, and every one that is worked in it."""
+        return (self.case_id, *(case_id for group in self.merged_cases for case_id in group))
 
 
 class Cases(DocumentView[CaseRow]):
     NAME = "cases"
-    VERSION = 2
+    VERSION = 3
     TABLE = "cases"
     TOPICS = frozenset(
         {
             CaseOpened,
             SubjectLinked,
             CaseAssigned,
+            CasePriorityChanged,
             PlanDecided,
             PlanReordered,
             PlanApproved,
@@ -98,6 +130,13 @@ class Cases(DocumentView[CaseRow]):
             StepCompleted,
             CaseClosed,
             CaseReopened,
+            PlanVoided,
+            CaseMerged,
+            CaseAbsorbed,
+            CaseUnmerged,
+            CaseSeparated,
+            CaseSplit,
+            SubjectUnlinked,
         }
     )
     COLUMNS: ClassVar[Mapping[str, str]] = {
@@ -107,11 +146,13 @@ class Cases(DocumentView[CaseRow]):
         "opened_at": "timestamptz",
         "assignee": "text",
         "asset_ids": "text[]",
+        "merged_into": "text",
     }
     DOCUMENT = CaseRow
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
-        return [recorded.event.case_id]
+        event = recorded.event
+        return [event.case_id, event.into_case_id] if isinstance(event, CaseSplit) else [event.case_id]
 
     def fold(self, key: str, document: CaseRow | None, recorded: Recorded[Any]) -> CaseRow | None:
         event = recorded.event
@@ -121,15 +162,18 @@ class Cases(DocumentView[CaseRow]):
             return None
         match event:
             case SubjectLinked():
-                kept = tuple(ref for ref in document.subjects if ref.id != event.subject.id)
-                assets = tuple(dict.fromkeys((*document.asset_ids, *event.asset_ids)))
-                return document.model_copy(update={"subjects": (*kept, event.subject), "asset_ids": assets})
+                kept = tuple(each for each in document.links if each.via or each.subject.id != event.subject.id)
+                return _resting_on(document, (*kept, LinkRow(subject=event.subject, asset_ids=event.asset_ids)))
             case CaseAssigned():
                 return document.model_copy(update={"assignee": event.principal_id})
+            case CasePriorityChanged():
+                return document.model_copy(update={"priority": event.priority})
             case CaseClosed():
                 return document.model_copy(update=_closing(event, Stamp.of(recorded)))
             case CaseReopened():
                 return document.model_copy(update={"open": True, "plan": None, "closed": None, "outcome": ""})
+            case CaseMerged() | CaseAbsorbed() | CaseUnmerged() | CaseSeparated() | CaseSplit() | SubjectUnlinked():
+                return _merged_or_split(key, document, event)
             case _:
                 return document.model_copy(update={"plan": _plan_after(document.plan, recorded)})
 
@@ -141,6 +185,7 @@ class Cases(DocumentView[CaseRow]):
             "opened_at": document.opened.occurred_at,
             "assignee": document.assignee,
             "asset_ids": list(document.asset_ids),
+            "merged_into": document.merged_into,
         }
 
     def timers(self, key: str, document: CaseRow) -> Sequence[Due]:
@@ -175,7 +220,54 @@ def _opened(event: CaseOpened, stamp: Stamp) -> CaseRow:
         subjects=(event.subject,),
         asset_ids=event.asset_ids,
         opened=stamp,
+        links=(LinkRow(subject=event.subject, asset_ids=event.asset_ids),),
     )
+
+
+def _resting_on(document: CaseRow, links: tuple[LinkRow, ...]) -> CaseRow:
+    """Each subject once, by its latest validation, and the assets of all."""
+    latest: dict[str, SubjectRef] = {}
+    for link in links:
+        known = latest.get(link.subject.id)
+        if known is None or known.validation_position < link.subject.validation_position:
+            latest[link.subject.id] = link.subject
+    assets = tuple(dict.fromkeys(asset_id for link in links for asset_id in link.asset_ids))
+    return document.model_copy(update={"links": links, "subjects": tuple(latest.values()), "asset_ids": assets})
+
+
+def _merged_or_split(key: str, document: CaseRow, event: Any) -> CaseRow:
+    match event:
+        case CaseMerged():
+            merged = {"merged_into": event.into_case_id, "open": False, "open_when_merged": document.open}
+            return document.model_copy(update=merged)
+        case CaseUnmerged():
+            return document.model_copy(update={"merged_into": None, "open": document.open_when_merged})
+        case CaseAbsorbed():
+            brought = [
+                LinkRow(subject=each.subject, asset_ids=each.asset_ids, via=event.merged_case_id)
+                for each in event.brought
+            ]
+            groups = (*document.merged_cases, (event.merged_case_id, *event.merged_before))
+            return _resting_on(document, (*document.links, *brought)).model_copy(update={"merged_cases": groups})
+        case CaseSeparated():
+            gone = event.unmerged_case_id
+            groups = tuple(group for group in document.merged_cases if group[0] != gone)
+            left = tuple(link for link in document.links if link.via != gone)
+            return _resting_on(document, left).model_copy(update={"merged_cases": groups})
+        case CaseSplit() if key == event.into_case_id:
+            return document.model_copy(update={"split_from": event.case_id})
+        case CaseSplit():
+            left = _without(document, set(event.subject_ids))
+            split = (*document.split_into, event.into_case_id)
+            return _resting_on(document, left).model_copy(update={"split_into": split})
+        case SubjectUnlinked():
+            return _resting_on(document, _without(document, {event.subject_id}))
+        case _:
+            return document
+
+
+def _without(document: CaseRow, subject_ids: set[str]) -> tuple[LinkRow, ...]:
+    return tuple(link for link in document.links if link.via or link.subject.id not in subject_ids)
 
 
 def _closing(event: CaseClosed, stamp: Stamp) -> dict[str, object]:
@@ -206,6 +298,8 @@ def _plan_after(plan: PlanRow | None, recorded: Recorded[Any]) -> PlanRow | None
             return plan.model_copy(update={"approvals": (*plan.approvals, _approved(event, Stamp.of(recorded)))})
         case PlanRejected():
             return plan.model_copy(update={"rejected": True})
+        case PlanVoided():
+            return None
         case StepReleased():
             return plan.model_copy(update={"released": (*plan.released, event.step_id)})
         case StepCompleted():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from contracts.events.base import Recorded, Value
+from contracts.events.case_work import PlanVoided
 from contracts.events.cases import CaseClosed, Mode, PlanDecided, PlanRejected
 from infra.read_database.views import DocumentView
 
@@ -23,7 +24,7 @@ class Observations(DocumentView[ObservationsRow]):
     NAME = "observations"
     VERSION = 1
     TABLE = "observations"
-    TOPICS = frozenset({PlanDecided, PlanRejected, CaseClosed})
+    TOPICS = frozenset({PlanDecided, PlanRejected, PlanVoided, CaseClosed})
     DOCUMENT = ObservationsRow
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:

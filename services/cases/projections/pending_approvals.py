@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from contracts.events.base import Recorded, Value
+from contracts.events.case_work import PlanVoided
 from contracts.events.cases import (
     Authority,
     CaseClosed,
@@ -18,6 +19,7 @@ from contracts.events.cases import (
     Step,
     StepCompleted,
 )
+from contracts.events.people import CasePriorityChanged
 from infra.read_database.views import DocumentView
 from services.cases.projections.cases import ApprovalRow
 from services.cases.projections.stamp import Stamp
@@ -48,6 +50,7 @@ class PendingApprovals(DocumentView[PendingRow]):
     TOPICS = frozenset(
         {
             CaseOpened,
+            CasePriorityChanged,
             PlanDecided,
             PlanReordered,
             PlanApproved,
@@ -55,6 +58,7 @@ class PendingApprovals(DocumentView[PendingRow]):
             StepCompleted,
             CaseClosed,
             CaseReopened,
+            PlanVoided,
         }
     )
     COLUMNS: ClassVar[Mapping[str, str]] = {
@@ -84,6 +88,8 @@ class PendingApprovals(DocumentView[PendingRow]):
                     steps=steps,
                     decided=Stamp.of(recorded),
                 )
+            case CasePriorityChanged():
+                return document.model_copy(update={"priority": event.priority})
             case PlanReordered():
                 return document.model_copy(update={"digest": event.digest, "approvals": ()})
             case PlanApproved():

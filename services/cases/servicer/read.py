@@ -15,7 +15,16 @@ from contracts.labels import Label
 from infra.disclosure.opener import Opened, Opener
 from infra.grpc import Context
 from infra.read_database.happened import Happened, past_moment
-from infra.read_database.reader.conditions import Condition, Order, ascending, at_most, descending, equal
+from infra.read_database.reader.conditions import (
+    Condition,
+    Order,
+    ascending,
+    at_most,
+    descending,
+    equal,
+    is_null,
+    one_of,
+)
 from infra.read_database.reader.pages import Document, Page, PageRequest
 from infra.read_database.reader.queries import Reader
 from infra.read_database.views import DocumentView
@@ -103,7 +112,7 @@ class CasesReadServicer:
         found = await self._get(CASES, request, case_id, context)
         if found is None:
             raise CaseUnknown("There is no such case in this tenant.")
-        mine = [equal("case_id", case_id)]
+        mine = [one_of("case_id", found.document.case_ids)]
         rows: Sequence[TimelineRow] = await self._all(CASE_TIMELINE, mine, ascending("position"), request, context)
         actions: Sequence[ActionRow] = await self._all(ACTIONS, mine, ascending("first_position"), request, context)
         notices: Sequence[NoticeRow] = await self._all(NOTICES, mine, ascending("sent_position"), request, context)
@@ -129,7 +138,8 @@ class CasesReadServicer:
 
     async def ListCases(self, request: rpc.ListCasesRequest, context: Context) -> rpc.ListCasesResponse:
         where: list[Condition] = []
-        if request.status:
+        where.append(is_null("merged_into", request.status != pb.CASE_STATUS_MERGED))
+        if request.status in (pb.CASE_STATUS_OPEN, pb.CASE_STATUS_CLOSED):
             where.append(equal("open", request.status == pb.CASE_STATUS_OPEN))
         if request.HasField("assignee_principal_id"):
             where.append(equal("assignee", request.assignee_principal_id))

@@ -14,6 +14,7 @@ from services.cases.projections.cases import CaseRow
 from services.cases.projections.enquiries import EnquiryRow
 from services.cases.projections.notices import NoticeRow
 from services.cases.servicer.shown_plans import plan_message
+from services.cases.servicer.shown_work import status_of
 from services.cases.servicer.wire import (
     ACTION_STATUSES,
     ENQUIRY_STATUSES,
@@ -73,7 +74,7 @@ def case_message(tenant_id: str, row: CaseRow, actions: Sequence[ActionRow], ope
     return pb.Case(
         tenant_id=tenant_id,
         case_id=row.case_id,
-        status=pb.CASE_STATUS_OPEN if row.open else pb.CASE_STATUS_CLOSED,
+        status=status_of(row),
         priority=PRIORITIES[row.priority],
         severity_id=row.severity_id,
         event_kind=row.event_kind,
@@ -90,6 +91,10 @@ def case_message(tenant_id: str, row: CaseRow, actions: Sequence[ActionRow], ope
         lessons=opened.text(row.lessons),
         recommendation=opened.text(row.recommendation),
         plan=plan_message(row.plan, last) if row.plan else None,
+        merged_into_case_id=row.merged_into or "",
+        merged_case_ids=[case_id for case_id in row.case_ids if case_id != row.case_id],
+        split_from_case_id=row.split_from or "",
+        split_into_case_ids=row.split_into,
     )
 
 

@@ -93,6 +93,19 @@ class RevokeApiKey(Command):
     key_id: str
 
 
+class RecordCertification(Command):
+    principal_id: str
+    name: str
+    valid_from: datetime
+    expires_at: datetime
+    proof: Private
+
+
+class RevokeCertification(Command):
+    certification_id: str
+    reason: Private
+
+
 class Bootstrap(Command):
     """The first administrator, who signs in at `issuer` and whose identity there has this blind index."""
 

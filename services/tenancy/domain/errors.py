@@ -145,3 +145,15 @@ class AlreadyBootstrapped(FailedPrecondition):
     """The provider's ledger is not empty; further administrators are made by those who are there."""
 
     reason = "ALREADY_BOOTSTRAPPED"
+
+
+class CertificationUnknown(NotFound):
+    """No such certification."""
+
+    reason = "CERTIFICATION_UNKNOWN"
+
+
+class CertificationRefused(InvalidArgument):
+    """It would end before it begins, has ended already, or is for nobody of the provider's."""
+
+    reason = "CERTIFICATION_REFUSED"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from infra.read_database.views import DocumentView
+from services.tenancy.projections.certifications import Certifications
 from services.tenancy.projections.grants import Grants
 from services.tenancy.projections.principals import Principals
 from services.tenancy.projections.tenants import Tenants
@@ -10,4 +11,5 @@ from services.tenancy.projections.tenants import Tenants
 TENANTS = Tenants()
 PRINCIPALS = Principals()
 GRANTS = Grants()
-VIEWS: tuple[DocumentView[Any], ...] = (TENANTS, PRINCIPALS, GRANTS)
+CERTIFICATIONS = Certifications()
+VIEWS: tuple[DocumentView[Any], ...] = (TENANTS, PRINCIPALS, GRANTS, CERTIFICATIONS)

@@ -1,5 +1,6 @@
 """One tenant's ledger, views and objects in memory, for tests of what is decided and not of where it is kept."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,12 +22,19 @@ class Objects:
         self.kept: dict[str, bytes] = {}
 
     async def put(self, tenant_id: TenantId, data: bytes) -> ObjectRef:
-        sha256 = derive_id("sha", data.decode())
+        sha256 = hashlib.sha256(data).hexdigest()
         self.kept[sha256] = data
         return ObjectRef(sha256, len(data))
 
     async def get(self, tenant_id: TenantId, sha256: str) -> bytes:
         return self.kept[sha256]
+
+
+class SearchKeys:
+    """The one key that indexes are made with."""
+
+    async def search_key(self, tenant_id: TenantId) -> bytes:
+        return hashlib.sha256(tenant_id.encode()).digest()
 
 
 class PlainOpenings:
@@ -128,7 +136,7 @@ class MemoryReader:
         items = [
             Document(tenant_ids[0], key, document, last, last)
             for key, document in self.fold(view).items()
-            if all(_holds(condition, view.columns(document)) for condition in where)
+            if all(_holds(condition, {"key": key, **view.columns(document)}) for condition in where)
         ]
         return Page(items=items, next_token="", positions={}, not_ready=(), view=view.NAME, version=view.VERSION)
 
@@ -137,7 +145,9 @@ class MemoryReader:
         for entry in self.ledger.entries:
             if entry.event.TOPIC not in view.topic_names:
                 continue
-            for key in view.keys(entry):
+            found = view.lookups(entry)
+            others = [key for key, each in documents.items() if any(_holds(one, view.columns(each)) for one in found)]
+            for key in dict.fromkeys((*view.keys(entry), *others)):
                 document = view.fold(key, documents.get(key), entry)
                 documents.pop(key, None)
                 if document is not None:
@@ -148,6 +158,14 @@ class MemoryReader:
 
 
 def _holds(condition: Condition, columns: Any) -> bool:
-    """The two comparisons that policies use."""
+    """The comparisons that policies use."""
     value = columns[condition.column]
-    return condition.value in value if condition.comparison is Comparison.HAS else bool(value == condition.value)
+    match condition.comparison:
+        case Comparison.HAS:
+            return condition.value in value
+        case Comparison.ONE_OF:
+            return value in condition.value
+        case Comparison.EQUAL:
+            return bool(value == condition.value)
+        case other:
+            raise NotImplementedError(other)

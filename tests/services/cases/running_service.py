@@ -1,8 +1,8 @@
 """The cases service over a real server and the real reference actuator, with people of a provider and a customer."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from infra.event_store.ledger import Ledger
 from infra.event_store.repository import Aggregate
 from infra.grpc import Client, serve
 from infra.hosting import Foundation
+from infra.hosting.foundation import system_clock
 from services.cases import wiring
 from services.cases.config import CasesSettings, MessengerConfig, connectors_of
 from services.cases.connectors.registry import Connectors
@@ -59,6 +60,8 @@ class CasesService:
     credentials: Credentials
     assets: Ledger
     detections: Ledger
+    port: int
+    """Of the cases service's server, for further clients."""
 
     @property
     def read(self) -> cases_read_pb2_grpc.CasesReadServiceStub:
@@ -127,9 +130,15 @@ class CasesService:
         await self.record(self.assets, asset_id, event)
         return asset_id
 
-    async def detection(self, *asset_ids: str, techniques: tuple[str, ...]) -> str:
+    async def detection(
+        self,
+        *asset_ids: str,
+        techniques: tuple[str, ...],
+        observables: tuple[str, ...] = (),
+        seen_at: datetime | None = None,
+    ) -> str:
         detection_id = new_id("detection")
-        now = datetime.now(UTC)
+        now = seen_at or datetime.now(UTC)
         event = DetectionRaised(
             detection_id=detection_id,
             rule=RuleRef(rule_id="r", title="Files are being encrypted", sha256="", pack_sha256="", level="high"),
@@ -144,7 +153,7 @@ class CasesService:
             last_seen_at=now,
             count=1,
             headline=Sealed.of("x", subject=detection_id),
-            observables=(),
+            observables=tuple(Sealed.of(text, subject=detection_id) for text in observables),
             evidence=(),
             label=Label.AMBER,
         )
@@ -209,7 +218,11 @@ async def _actuator(directory: Path, credentials: Credentials) -> AsyncIterator[
 
 @asynccontextmanager
 async def cases_service(
-    platform: Platform, directory: Path, messengers: Sequence[MessengerConfig] = ()
+    platform: Platform,
+    directory: Path,
+    messengers: Sequence[MessengerConfig] = (),
+    *,
+    clock: Callable[[], datetime] = system_clock,
 ) -> AsyncIterator[CasesService]:
     await platform.prepare()
     async with AsyncExitStack() as stack:
@@ -218,9 +231,11 @@ async def cases_service(
         url = await stack.enter_async_context(_actuator(directory, credentials))
         settings = platform.settings_of("cases").model_copy(update={"actuator_url": url})
         foundation = await stack.enter_async_context(Foundation.open("cases", settings))
+        # The ledger keeps the present, because the server refuses an append by a clock that is not its own.
+        foundation = replace(foundation, clock=clock)
         quick = [each.model_copy(update={"timeout_seconds": 0.5}) for each in connectors_of(settings, CasesSettings())]
         wired = await stack.enter_async_context(wiring.running(foundation, Connectors.of([*quick, *messengers])))
-        server = await stack.enter_async_context(serve(wired.hosted, foundation.authority))
+        server = await stack.enter_async_context(serve(wired.hosted, foundation.authority, clock=clock))
         tenant_id = await running.onboard()
         people = []
         for home, role in (
@@ -250,7 +265,9 @@ async def cases_service(
             second_id,
             url,
             credentials,
-            *ledgers,
+            ledgers[0],
+            ledgers[1],
+            server.port,
         )
 
 

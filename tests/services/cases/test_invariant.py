@@ -1,7 +1,6 @@
 """No sequence of commands, withdrawals, races, timers and policies responds to what no standing validation calls for.
 
-The checker reads the recorded events alone and shares no code with the service: for each response it looks for the last
-word on the cited subject before it.
+The checker (`checker.py`) reads the recorded events alone and shares no code with the service.
 """
 
 import asyncio
@@ -16,10 +15,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from contracts.errors import TenetError
 from contracts.events.assets import AssetClass
-from contracts.events.base import Recorded
+from contracts.events.case_work import (
+    CaseMerged,
+    CaseUnmerged,
+    LinkSuggested,
+    ObservableKind,
+    PlanVoided,
+)
 from contracts.events.cases import (
     ActionDispatched,
-    ActionRehearsed,
     Authority,
     CaseOpened,
     NoticeSent,
@@ -27,13 +31,14 @@ from contracts.events.cases import (
     PlanDecided,
     SubjectLinked,
 )
-from contracts.events.detections import DetectionValidated, DetectionValidationWithdrawn
-from contracts.events.subjects import SubjectKind, SubjectRef, Verdict
+from contracts.events.subjects import SubjectKind, Verdict
 from contracts.ids import PROVIDER
 from contracts.labels import Label
 from services.cases.application import delivery
 from services.cases.domain import commands as ask
+from tests.services.cases.casework import accept, add_observable, close, merge, split, unlink, unmerge
 from tests.services.cases.charters import principal
+from tests.services.cases.checker import unsupported
 from tests.services.cases.plans import simple
 from tests.services.cases.world import World
 
@@ -118,6 +123,52 @@ class Responses(RuleBasedStateMachine):
             )
             self.attempt(self.world.app.case_work.link_subject(call, command))
 
+    @rule(which=st.integers(0, 3), into=st.integers(0, 3))
+    def merge(self, which: int, into: int) -> None:
+        cases = self.case_ids()
+        if cases:
+            self.attempt(merge(self.world, cases[which % len(cases)], cases[into % len(cases)]))
+
+    @rule(which=st.integers(0, 3))
+    def unmerge(self, which: int) -> None:
+        cases = self.case_ids()
+        if cases:
+            self.attempt(unmerge(self.world, cases[which % len(cases)]))
+
+    @rule(which=st.integers(0, 3), name=st.sampled_from(DETECTIONS))
+    def split(self, which: int, name: str) -> None:
+        cases = self.case_ids()
+        if cases:
+            self.attempt(split(self.world, cases[which % len(cases)], self.detections[name]))
+
+    @rule(which=st.integers(0, 3), name=st.sampled_from(DETECTIONS))
+    def unlink(self, which: int, name: str) -> None:
+        cases = self.case_ids()
+        if cases:
+            self.attempt(unlink(self.world, cases[which % len(cases)], self.detections[name]))
+
+    @rule(which=st.integers(0, 3))
+    def observe(self, which: int) -> None:
+        cases = self.case_ids()
+        if cases:
+            self.attempt(add_observable(self.world, cases[which % len(cases)], ObservableKind.DOMAIN, "c2.example.net"))
+
+    @rule()
+    def accept(self) -> None:
+        suggested = self.world.events(LinkSuggested)
+        if suggested:
+            self.attempt(accept(self.world, suggested[-1].suggestion_id))
+
+    @rule(which=st.integers(0, 3), outcome=st.sampled_from(("resolved", "verdict_withdrawn")))
+    def close_and_reopen(self, which: int, outcome: str) -> None:
+        cases = self.case_ids()
+        if cases:
+            case_id = cases[which % len(cases)]
+            self.attempt(close(self.world, case_id, outcome))
+            call = self.world.call()
+            command = self.world.make(ask.ReopenCase, call, case_id=case_id, reason="More of it.")
+            self.attempt(self.world.app.case_work.reopen_case(call, command))
+
     @rule(which=st.integers(0, 1))
     def decide(self, which: int) -> None:
         cases = self.case_ids()
@@ -182,10 +233,25 @@ class Responses(RuleBasedStateMachine):
 
     @invariant()
     def every_response_rests_on_a_validation_that_stood(self) -> None:
+        assert unsupported(self.world.ledger.entries) == []
+
+    @invariant()
+    def what_is_done_is_done_under_the_plan_of_the_case_that_is_worked(self) -> None:
+        ended: set[str] = set()
+        merged: set[str] = set()
         for entry in self.world.ledger.entries:
-            cited = _cited(entry)
-            if cited is not None:
-                assert _standing(self.world, cited.id, entry.position) == cited.validation_position, entry
+            event = entry.event
+            if isinstance(event, PlanVoided):
+                ended.add(event.plan_id)
+            elif isinstance(event, CaseMerged):
+                merged.add(event.case_id)
+            elif isinstance(event, CaseUnmerged):
+                merged.discard(event.case_id)
+            elif isinstance(event, PlanDecided | NoticeSent | SubjectLinked):
+                assert event.case_id not in merged
+            elif isinstance(event, ActionDispatched) and not event.reverses_action_id:
+                assert event.basis.plan_id not in ended
+                assert event.basis.case_id not in merged
 
     @invariant()
     def nothing_takes_effect_twice(self) -> None:
@@ -208,32 +274,10 @@ async def _as_coroutine(work: Awaitable[Any]) -> Any:
     return await work
 
 
-def _cited(entry: Recorded[Any]) -> SubjectRef | None:
-    """The subject that a response names; a reverse ends an effect and is none."""
-    event = entry.event
-    if isinstance(event, ActionDispatched):
-        return None if event.reverses_action_id else event.basis.subject
-    if isinstance(event, ActionRehearsed):
-        return event.basis.subject
-    return event.subject if isinstance(event, CaseOpened | SubjectLinked | PlanDecided | NoticeSent) else None
-
-
-def _standing(world: World, detection_id: str, before: int) -> int | None:
-    """The position of the last verdict on a detection before a position, if it stands and calls for a response."""
-    standing: int | None = None
-    for entry in world.ledger.entries[:before]:
-        event = entry.event
-        if isinstance(event, DetectionValidated) and event.detection_id == detection_id:
-            standing = entry.position if event.verdict is Verdict.MALICIOUS else None
-        elif isinstance(event, DetectionValidationWithdrawn) and event.detection_id == detection_id:
-            standing = None
-    return standing
-
-
 def test_no_sequence_responds_without_a_standing_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "SEND_PAUSES_SECONDS", (0.0,))
     monkeypatch.setattr(delivery, "READ_PAUSES_SECONDS", (0.0,))
-    limits = settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+    limits = settings(max_examples=150, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
     Responses.TestCase.settings = limits
     Responses.TestCase("runTest").runTest()
 

@@ -4,7 +4,7 @@ The ledger keeps what the real one promises and these tests rest on: streams wit
 checked in the append, a decision made anew after a conflict, and one effect for one request.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,19 +33,23 @@ from contracts.ids import PROVIDER, TenantId, derive_id, stream_name
 from contracts.labels import Label
 from contracts.roles import Role
 from infra.read_database.policies import Origin, Policy
+from infra.read_database.timers import TimerHandler
 from services.cases.application import CasesApplication
 from services.cases.application.acting import Acting
 from services.cases.application.carrying_out import CarryingOut
 from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters
+from services.cases.application.content import Content
 from services.cases.application.conversing import Conversing
 from services.cases.application.delivery import Delivery
 from services.cases.application.joining import Joining
+from services.cases.application.merging import Merging
 from services.cases.application.messaging import Messaging
 from services.cases.application.outbox import Intent
 from services.cases.application.permitting import Permitting
 from services.cases.application.planning import Planning
 from services.cases.application.posting import Posting
+from services.cases.application.suggesting import Suggesting
 from services.cases.connectors.messages import Messenger
 from services.cases.connectors.port import Acknowledged, NotSeen, Order, Refused, Unknown
 from services.cases.connectors.registry import Connectors
@@ -56,10 +60,11 @@ from services.cases.policies.act_when_time_comes import Timers
 from services.cases.policies.cancel_actions_when_validation_withdrawn import CancelActionsWhenValidationWithdrawn
 from services.cases.policies.decide_plan_when_tripwire_hit import DecidePlanWhenTripwireHit
 from services.cases.policies.open_case_when_detection_validated import OpenCaseWhenDetectionValidated
+from services.cases.policies.suggest_link_when_traces_drawn import SuggestLinkWhenTracesDrawn
 from services.cases.projections import VIEWS
 from services.cases.wiring import policies_of
 from tests.services.cases.charters import principal, text_of
-from tests.services.cases.memory import MemoryLedger, MemoryReader, Objects, PlainOpenings
+from tests.services.cases.memory import MemoryLedger, MemoryReader, Objects, PlainOpenings, SearchKeys
 
 TENANT = TenantId("clinic")
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -150,7 +155,10 @@ class World:
         return CasesApplication(
             charters,
             CaseWork(ledger, charters),
+            Merging(ledger, charters),
+            Content(ledger, ledger, PlainOpenings(), self.objects, SearchKeys()),  # type: ignore[arg-type]  # what is used
             Joining(ledger, charters, lambda: self.now),
+            Suggesting(ledger),
             Planning(ledger, ledger, charters),
             acting,
             CarryingOut(acting, delivery, lambda: self.now),
@@ -210,7 +218,12 @@ class World:
         return asset_id
 
     def detection(
-        self, *assets: str, techniques: tuple[str, ...] = ("T1486",), severity: int = 5, name: str = "d"
+        self,
+        *assets: str,
+        techniques: tuple[str, ...] = ("T1486",),
+        severity: int = 5,
+        name: str = "d",
+        observables: tuple[str, ...] = (),
     ) -> str:
         detection_id = derive_id("detection", name)
         rule = RuleRef(rule_id="r", title="Something bad", sha256="", pack_sha256="", level="high")
@@ -228,7 +241,7 @@ class World:
             count=1,
             asset_value=3,
             headline=Sealed.of("x", subject=detection_id),
-            observables=(),
+            observables=tuple(Sealed.of(text, subject=detection_id) for text in observables),
             evidence=(),
             label=Label.AMBER,
         )
@@ -360,12 +373,24 @@ class World:
                 return
         raise AssertionError("the world does not come to rest")
 
-    async def _react(self, entry: Recorded[Any]) -> None:
+    def policies(self) -> list[Policy]:
         cancelling = CancelActionsWhenValidationWithdrawn(self.app, self.reader)  # type: ignore[arg-type]  # as above
         opening = OpenCaseWhenDetectionValidated(self.app, self.reader)  # type: ignore[arg-type]  # as above
         tripwires = DecidePlanWhenTripwireHit(self.app, self.reader)  # type: ignore[arg-type]  # as above
-        policies: list[Policy] = [*policies_of(self.app, self, Post(self.app)), opening, cancelling, tripwires]
-        for policy in policies:
+        suggesting = SuggestLinkWhenTracesDrawn(self.app, self.reader)  # type: ignore[arg-type]  # as above
+        return [
+            *policies_of(self.app, self, Post(self.app)),
+            opening,
+            cancelling,
+            tripwires,
+            suggesting,
+        ]
+
+    def timers(self) -> Mapping[str, TimerHandler]:
+        return Timers(self.app).handlers()
+
+    async def _react(self, entry: Recorded[Any]) -> None:
+        for policy in self.policies():
             if type(entry.event) in policy.TOPICS:
                 await self._tolerantly(policy.react(entry, Origin(policy.ID, entry, lambda: self.now)))
 
@@ -374,7 +399,7 @@ class World:
         await self.app.carrying_out.carry_out(intent)
 
     async def _fire(self) -> bool:
-        handlers, fired = Timers(self.app).handlers(), False
+        handlers, fired = self.timers(), False
         for view in VIEWS:
             for key, document in self.reader.fold(view).items():
                 for due in view.timers(key, document):

@@ -5,6 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from contracts.events.base import Event, Recorded, Sealed
+from contracts.events.case_work import (
+    CaseAbsorbed,
+    CaseMerged,
+    CaseSeparated,
+    CaseSplit,
+    CaseUnmerged,
+    PlanVoided,
+    SubjectUnlinked,
+)
 from contracts.events.cases import (
     ActionAcknowledged,
     ActionCancelled,
@@ -76,6 +85,8 @@ class Case:
     approvals: list[Approval] = field(default_factory=list)
     closings: list[tuple[Mark, CaseClosed]] = field(default_factory=list)
     reopenings: list[Mark] = field(default_factory=list)
+    brought: dict[str, tuple[tuple[SubjectRef, ...], tuple[str, ...]]] = field(default_factory=dict)
+    """The subjects that each case that was merged into this one brought, and the assets that were not here before."""
     history: list[Moment] = field(default_factory=list)
 
     @property
@@ -121,9 +132,11 @@ class Message:
 
 @dataclass(slots=True)
 class Responses:
-    """`rehearsals` are kept apart from `actions`: nothing in them was ever executed."""
+    """`rehearsals` are kept apart from `actions`: nothing in them was ever executed. `cases` has each case once."""
 
     cases: dict[str, Case] = field(default_factory=dict)
+    merged: dict[str, tuple[Case, str]] = field(default_factory=dict)
+    """Cases that are worked in another one, each with that one's identifier: they count there, and nowhere else."""
     actions: dict[str, Action] = field(default_factory=dict)
     rehearsals: list[tuple[Mark, ActionRehearsed]] = field(default_factory=list)
     messages: dict[str, Message] = field(default_factory=dict)
@@ -137,6 +150,12 @@ class Responses:
     def response_type(self, basis: ActionFact) -> ResponseType | None:
         """The type of the step that an action or a rehearsal rests on, None when its plan is not in the ledger."""
         return self.step_types.get((basis.plan_id, basis.step_id))
+
+    def worked_in(self, case_id: str) -> str:
+        """The case that counts for this one: itself, or the one that it was merged into."""
+        while case_id in self.merged:
+            case_id = self.merged[case_id][1]
+        return case_id
 
     def _observe_case(self, recorded: Recorded[Event]) -> None:  # noqa: C901, PLR0912  # One case an event is the clearest list.
         match recorded.event:
@@ -174,6 +193,48 @@ class Responses:
             case CaseReopened() as event:
                 if case := self._tell(recorded, event.case_id, {}, ("reason", event.reason)):
                     case.reopenings.append(Mark.of(recorded))
+            case _:
+                self._observe_merging(recorded)
+
+    def _observe_merging(self, recorded: Recorded[Event]) -> None:
+        match recorded.event:
+            case CaseMerged() as event:
+                self._tell(recorded, event.case_id, {"into_case_id": event.into_case_id}, ("reason", event.reason))
+                if case := self.cases.pop(event.case_id, None):
+                    self.merged[event.case_id] = (case, event.into_case_id)
+            case CaseAbsorbed() as event:
+                if case := self._tell(recorded, event.case_id, {"merged_case_id": event.merged_case_id}):
+                    found = dict.fromkeys(asset_id for each in event.brought for asset_id in each.asset_ids)
+                    new = tuple(asset_id for asset_id in found if asset_id not in case.assets)
+                    case.brought[event.merged_case_id] = tuple(each.subject for each in event.brought), new
+                    case.subjects += case.brought[event.merged_case_id][0]
+                    case.assets |= dict.fromkeys(new, Mark.of(recorded))
+            case CaseUnmerged() as event:
+                if event.case_id in self.merged:
+                    self.cases[event.case_id] = self.merged.pop(event.case_id)[0]
+                    self.cases = dict(sorted(self.cases.items(), key=lambda each: each[1].opened.position))
+                self._tell(recorded, event.case_id, {"from_case_id": event.from_case_id}, ("reason", event.reason))
+            case CaseSeparated() as event:
+                if case := self._tell(recorded, event.case_id, {"unmerged_case_id": event.unmerged_case_id}):
+                    subjects, assets = case.brought.pop(event.unmerged_case_id, ((), ()))
+                    for subject in subjects:
+                        case.subjects.remove(subject)
+                    for asset_id in assets:
+                        case.assets.pop(asset_id, None)
+            case _:
+                self._observe_leaving(recorded)
+
+    def _observe_leaving(self, recorded: Recorded[Event]) -> None:
+        match recorded.event:
+            case CaseSplit() as event:
+                if case := self._tell(recorded, event.case_id, {"into_case_id": event.into_case_id}):
+                    case.subjects = [each for each in case.subjects if each.id not in event.subject_ids]
+            case SubjectUnlinked() as event:
+                if case := self._tell(recorded, event.case_id, {"subject": event.subject_id}):
+                    case.subjects = [each for each in case.subjects if each.id != event.subject_id]
+            case PlanVoided() as event:
+                if case := self._tell(recorded, event.case_id, {"reason": event.because.value}):
+                    case.plan = None
             case _:
                 return
 
@@ -308,7 +369,7 @@ class Responses:
         label: Label | None = None,
     ) -> Case | None:
         """Adds a line to a case's history. Words without a label of their own stand under the case's."""
-        case = self.cases.get(case_id)
+        case = self.cases.get(self.worked_in(case_id))
         if case is not None:
             sealed = [(name, value, label or case.label) for name, value in words]
             case.history.append(Moment.of(recorded, facts, sealed))

@@ -59,9 +59,10 @@ def sealed_json(value: Sealed, label: Label) -> Json:
 
 
 def _row(chronicle: Chronicle, case: Case, make: FigureMaker) -> Json:
-    story = _story(chronicle, case)
-    actions = [a for a in chronicle.responses.actions.values() if a.basis.case_id == case.id]
-    rehearsed = [mark.position for mark, event in chronicle.responses.rehearsals if event.basis.case_id == case.id]
+    story, worked_in = _story(chronicle, case), chronicle.responses.worked_in
+    actions = [a for a in chronicle.responses.actions.values() if worked_in(a.basis.case_id) == case.id]
+    rehearsals = chronicle.responses.rehearsals
+    rehearsed = [mark.position for mark, event in rehearsals if worked_in(event.basis.case_id) == case.id]
     return {
         "case_id": case.id,
         "title": sealed_json(case.event.title, case.label),
@@ -80,7 +81,9 @@ def _row(chronicle: Chronicle, case: Case, make: FigureMaker) -> Json:
         "approvals": [_approval(approval, case) for approval in case.approvals],
         "actions": [_action(action) for action in actions],
         "rehearsals": len(rehearsed),
-        "messages": [_message(m) for m in chronicle.responses.messages.values() if m.case_id == case.id],
+        "messages": [
+            _message(m) for m in chronicle.responses.messages.values() if worked_in(m.case_id or "") == case.id
+        ],
         "timeline": [_moment(moment) for moment in story[:MAX_MOMENTS]],
         "timeline_omitted": max(0, len(story) - MAX_MOMENTS),
         "source": make.sources.add(moment.position for moment in story),

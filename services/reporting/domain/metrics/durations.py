@@ -54,7 +54,9 @@ def _decide(chronicle: Chronicle) -> Iterator[Span]:
 def _notify(chronicle: Chronicle, cases: list[Case]) -> Iterator[Span]:
     messages = chronicle.responses.messages.values()
     for case in cases:
-        notices = [message for message in messages if message.case_id == case.id and message.kind == "notice"]
+        notices = [
+            m for m in messages if m.kind == "notice" and chronicle.responses.worked_in(m.case_id or "") == case.id
+        ]
         acknowledged = [message.answered for message in notices if message.answered]
         if notices:
             yield Span(case.id, confirmation(chronicle, case), min(acknowledged, default=None))
@@ -74,7 +76,7 @@ def _containing(chronicle: Chronicle, cases: list[Case]) -> Iterator[tuple[Case,
     by_case: dict[str, list[Action]] = {}
     for action in chronicle.responses.actions.values():
         if action.response_type in CONTAINING and "dispatched" in action.marks and not action.reverses_action_id:
-            by_case.setdefault(action.basis.case_id, []).append(action)
+            by_case.setdefault(chronicle.responses.worked_in(action.basis.case_id), []).append(action)
     for case in cases:
         if case.id in by_case:
             yield case, by_case[case.id]

@@ -63,7 +63,7 @@ def subjects_in_cases(chronicle: Chronicle) -> set[str]:
 
 def _escalated(chronicle: Chronicle) -> set[str]:
     messages = chronicle.responses.messages.values()
-    told = {message.case_id for message in messages if message.case_id}
+    told = {chronicle.responses.worked_in(message.case_id) for message in messages if message.case_id}
     asked = {message.detection_id for message in messages if message.detection_id}
     cases = [case for case in chronicle.responses.cases.values() if case.id in told]
     return asked | {subject.id for case in cases for subject in case.subjects}

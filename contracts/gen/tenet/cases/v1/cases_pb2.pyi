@@ -117,12 +117,16 @@ class _CaseStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseStatus
     CASE_STATUS_UNSPECIFIED: _CaseStatus.ValueType  # 0
     CASE_STATUS_OPEN: _CaseStatus.ValueType  # 1
     CASE_STATUS_CLOSED: _CaseStatus.ValueType  # 2
+    CASE_STATUS_MERGED: _CaseStatus.ValueType  # 3
+    """Worked in another case, and counted there."""
 
 class CaseStatus(_CaseStatus, metaclass=_CaseStatusEnumTypeWrapper): ...
 
 CASE_STATUS_UNSPECIFIED: CaseStatus.ValueType  # 0
 CASE_STATUS_OPEN: CaseStatus.ValueType  # 1
 CASE_STATUS_CLOSED: CaseStatus.ValueType  # 2
+CASE_STATUS_MERGED: CaseStatus.ValueType  # 3
+"""Worked in another case, and counted there."""
 Global___CaseStatus: _TypeAlias = CaseStatus  # noqa: Y015
 
 class _Precedence:
@@ -569,6 +573,10 @@ class Case(_message.Message):
     RECOMMENDATION_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     TIMELINE_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_CASE_ID_FIELD_NUMBER: _builtins.int
+    MERGED_CASE_IDS_FIELD_NUMBER: _builtins.int
+    SPLIT_FROM_CASE_ID_FIELD_NUMBER: _builtins.int
+    SPLIT_INTO_CASE_IDS_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     case_id: _builtins.str
     status: Global___CaseStatus.ValueType
@@ -579,6 +587,9 @@ class Case(_message.Message):
     assignee_principal_id: _builtins.str
     outcome: _builtins.str
     cause_addressed: _builtins.bool
+    merged_into_case_id: _builtins.str
+    """The case that this one is worked in; empty for one that is worked by itself."""
+    split_from_case_id: _builtins.str
     @_builtins.property
     def title(self) -> _common_pb2.SealedText: ...
     @_builtins.property
@@ -599,6 +610,12 @@ class Case(_message.Message):
     def plan(self) -> Global___Plan: ...
     @_builtins.property
     def timeline(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimelineEntry]: ...
+    @_builtins.property
+    def merged_case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The cases that are worked here. Their timelines, actions, notices and enquiries are in this one's."""
+
+    @_builtins.property
+    def split_into_case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -622,10 +639,14 @@ class Case(_message.Message):
         recommendation: _common_pb2.SealedText | None = ...,
         plan: Global___Plan | None = ...,
         timeline: _abc.Iterable[Global___TimelineEntry] | None = ...,
+        merged_into_case_id: _builtins.str = ...,
+        merged_case_ids: _abc.Iterable[_builtins.str] | None = ...,
+        split_from_case_id: _builtins.str = ...,
+        split_into_case_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cause_addressed", b"_cause_addressed", "cause_addressed", b"cause_addressed", "closed", b"closed", "lessons", b"lessons", "opened", b"opened", "plan", b"plan", "recommendation", b"recommendation", "root_cause", b"root_cause", "title", b"title"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cause_addressed", b"_cause_addressed", "asset_ids", b"asset_ids", "assignee_principal_id", b"assignee_principal_id", "case_id", b"case_id", "cause_addressed", b"cause_addressed", "closed", b"closed", "event_kind", b"event_kind", "label", b"label", "lessons", b"lessons", "opened", b"opened", "outcome", b"outcome", "plan", b"plan", "priority", b"priority", "recommendation", b"recommendation", "root_cause", b"root_cause", "severity_id", b"severity_id", "status", b"status", "subjects", b"subjects", "tenant_id", b"tenant_id", "timeline", b"timeline", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cause_addressed", b"_cause_addressed", "asset_ids", b"asset_ids", "assignee_principal_id", b"assignee_principal_id", "case_id", b"case_id", "cause_addressed", b"cause_addressed", "closed", b"closed", "event_kind", b"event_kind", "label", b"label", "lessons", b"lessons", "merged_case_ids", b"merged_case_ids", "merged_into_case_id", b"merged_into_case_id", "opened", b"opened", "outcome", b"outcome", "plan", b"plan", "priority", b"priority", "recommendation", b"recommendation", "root_cause", b"root_cause", "severity_id", b"severity_id", "split_from_case_id", b"split_from_case_id", "split_into_case_ids", b"split_into_case_ids", "status", b"status", "subjects", b"subjects", "tenant_id", b"tenant_id", "timeline", b"timeline", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cause_addressed: _TypeAlias = _typing.Literal["cause_addressed"]  # noqa: Y015
     _WhichOneofArgType__cause_addressed: _TypeAlias = _typing.Literal["_cause_addressed", b"_cause_addressed"]  # noqa: Y015

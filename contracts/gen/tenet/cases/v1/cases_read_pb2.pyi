@@ -112,7 +112,7 @@ class ListCasesRequest(_message.Message):
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
     status: _cases_pb2.CaseStatus.ValueType
-    """Unspecified: both open and closed."""
+    """Unspecified: open and closed, each once; a merged case only where it is asked for."""
     assignee_principal_id: _builtins.str
     priority: _cases_pb2.Priority.ValueType
     """Unspecified: all."""

@@ -1,0 +1,160 @@
+"""`tenet question …`: what customers ask, who answers, and how long it takes."""
+
+import typer
+from tenet.cases.v1 import cases_people_pb2 as pb
+from tenet.cases.v1 import cases_people_read_pb2 as read
+from tenet.cases.v1 import cases_people_write_pb2 as write
+
+from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.output import show_json, show_table
+from infra.cli.paging import every
+from infra.cli.session import Session
+from infra.cli.words import label, moment, sealed, time_of, value_of, value_or_none, word
+
+app = typer.Typer(no_args_is_help=True, help="Questions and changes, with the time that an answer takes.")
+
+
+@app.command("ask")
+def ask(
+    tenant_id: TenantOption,
+    text: str,
+    topic: str = typer.Option(..., "--topic", help="A topic that the provider answers."),
+    kind: str = typer.Option("question", "--kind", help="question or change."),
+    case_id: str = typer.Option("", "--case"),
+    tlp: str = typer.Option("amber", "--label"),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Asks a question, or for a change; it goes to a qualified person at once."""
+
+    async def work(session: Session) -> None:
+        request = write.AskQuestionRequest(
+            tenant_id=tenant(tenant_id),
+            kind=value_of(pb.QuestionKind, kind, what="kind"),
+            topic=topic,
+            case_id=case_id or None,
+            text=text,
+            label=label(tlp),
+        )
+        answer = await session.ask(request, write.AskQuestionResponse)
+        print(f"{answer.question_id} is with {answer.principal_id} until {time_of(answer.deadline)}")
+
+    call(work, who, server)
+
+
+@app.command("second-opinion")
+def second_opinion(
+    tenant_id: TenantOption,
+    text: str,
+    topic: str = typer.Option(..., "--topic", help="A topic that the provider answers."),
+    case_id: str = typer.Option("", "--case"),
+    detection_id: str = typer.Option("", "--detection"),
+    tlp: str = typer.Option("amber", "--label"),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Asks another of the provider's people about a case or a detection."""
+
+    async def work(session: Session) -> None:
+        request = write.AskSecondOpinionRequest(
+            tenant_id=tenant(tenant_id),
+            topic=topic,
+            case_id=case_id or None,
+            detection_id=detection_id or None,
+            text=text,
+            label=label(tlp),
+        )
+        answer = await session.ask(request, write.AskSecondOpinionResponse)
+        print(f"{answer.question_id} is with {answer.principal_id} until {time_of(answer.deadline)}")
+
+    call(work, who, server)
+
+
+@app.command("answer")
+def answer_question(
+    tenant_id: TenantOption,
+    question_id: str,
+    text: str,
+    tlp: str = typer.Option("amber", "--label"),
+    agrees: bool | None = typer.Option(None, "--agree/--disagree", help="For a second opinion."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Answers a question."""
+
+    async def work(session: Session) -> None:
+        request = write.AnswerQuestionRequest(
+            tenant_id=tenant(tenant_id), question_id=question_id, text=text, label=label(tlp), agrees=agrees
+        )
+        answer = await session.ask(request, write.AnswerQuestionResponse)
+        print("answered late" if answer.late else "answered in time")
+
+    call(work, who, server)
+
+
+@app.command("list")
+def list_questions(
+    tenants: TenantsOption = None,
+    status: str = typer.Option("", "--status", help="open, overdue or answered."),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Questions, what is due first in front."""
+
+    async def work(session: Session) -> None:
+        wanted = value_or_none(pb.QuestionStatus, status, what="status")
+        request = read.ListQuestionsRequest(tenant_ids=tenants, status=wanted)
+        found = await every(session, request, read.ListQuestionsResponse)
+        if as_json:
+            show_json(found)
+            return
+        rows = [
+            (
+                each.tenant_id,
+                word(pb.QuestionKind, each.kind),
+                each.topic,
+                sealed(each.text),
+                word(pb.QuestionStatus, each.status),
+                each.principal_id,
+                time_of(each.deadline),
+                sealed(each.answer),
+                each.question_id,
+            )
+            for each in found.questions
+        ]
+        head = ("tenant", "kind", "topic", "text", "status", "with", "until", "answer", "question!")
+        show_table(head, rows, empty="No question.")
+
+    call(work, who, server)
+
+
+@app.command("times")
+def times(
+    tenant_id: TenantOption,
+    since: str = typer.Option(..., "--from", help="A time with its offset."),
+    until: str = typer.Option("0s", "--to", help="Likewise; else now."),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """How long answers took, of the questions asked in a time."""
+
+    async def work(session: Session) -> None:
+        request = read.GetAnswerTimesRequest(tenant_id=tenant(tenant_id), to=moment(until))
+        getattr(request, "from").CopyFrom(moment(since))
+        found = await session.ask(request, read.GetAnswerTimesResponse)
+        if as_json:
+            show_json(found)
+            return
+        took = (
+            f"half within {found.p50_seconds} s, nine in ten within {found.p90_seconds} s, all in {found.max_seconds} s"
+            if found.HasField("p50_seconds")
+            else "no answer to measure"
+        )
+        print(
+            f"{found.asked} asked, {found.answered} answered ({found.answered_in_time} in time), "
+            f"{found.still_open} open, {found.breached} breached; {took}."
+        )
+
+    call(work, who, server)

@@ -1,0 +1,151 @@
+"""`tenet sla …`: the clocks of cases and the calendars that they run by."""
+
+from pathlib import Path
+
+import typer
+import yaml
+from google.protobuf.json_format import ParseDict, ParseError
+from tenet.cases.v1 import cases_pb2
+from tenet.cases.v1 import cases_people_pb2 as pb
+from tenet.cases.v1 import cases_people_read_pb2 as read
+from tenet.cases.v1 import cases_people_write_pb2 as write
+
+from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.output import show_json, show_table
+from infra.cli.paging import every
+from infra.cli.problems import UsageProblem
+from infra.cli.session import Session
+from infra.cli.words import sealed, time_of, value_of, word
+
+app = typer.Typer(no_args_is_help=True, help="Service levels: what is promised until when.")
+
+
+@app.command("list")
+def list_service_levels(
+    tenants: TenantsOption = None,
+    case_id: str = typer.Option("", "--case"),
+    settled: bool = typer.Option(False, "--all", help="Those that are met or ended too."),
+    breached: bool = typer.Option(False, "--breached", help="Only of cases with a breach."),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Clocks, the case that is due first in front."""
+
+    async def work(session: Session) -> None:
+        request = read.ListServiceLevelsRequest(
+            tenant_ids=tenants, case_id=case_id or None, include_settled=settled, only_breached=breached
+        )
+        found = await every(session, request, read.ListServiceLevelsResponse)
+        if as_json:
+            show_json(found)
+            return
+        rows = [
+            (
+                each.tenant_id,
+                word(cases_pb2.Priority, each.priority).upper(),
+                word(pb.Objective, each.objective),
+                word(pb.ClockStatus, each.status),
+                time_of(each.deadline),
+                sealed(each.paused_for),
+                each.case_id,
+            )
+            for each in found.service_levels
+        ]
+        head = ("tenant", "priority", "objective", "status", "deadline", "paused for", "case!")
+        show_table(head, rows, empty="No clock runs.")
+
+    call(work, who, server)
+
+
+@app.command("pause")
+def pause(
+    tenant_id: TenantOption,
+    case_id: str,
+    objective: str = typer.Argument(help="acknowledge, decide, notify, contain or resolve."),
+    reason: str = typer.Option(..., "--reason"),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Stops a clock, for a reason."""
+
+    async def work(session: Session) -> None:
+        request = write.PauseServiceLevelRequest(
+            tenant_id=tenant(tenant_id),
+            case_id=case_id,
+            objective=value_of(pb.Objective, objective, what="objective"),
+            reason=reason,
+        )
+        await session.ask(request, write.PauseServiceLevelResponse)
+
+    call(work, who, server)
+
+
+@app.command("resume")
+def resume(tenant_id: TenantOption, case_id: str, objective: str, who: As = "", server: Server = "") -> None:
+    """Lets a clock run on with the time that was left."""
+
+    async def work(session: Session) -> None:
+        request = write.ResumeServiceLevelRequest(
+            tenant_id=tenant(tenant_id),
+            case_id=case_id,
+            objective=value_of(pb.Objective, objective, what="objective"),
+        )
+        answer = await session.ask(request, write.ResumeServiceLevelResponse)
+        print(f"until {time_of(answer.deadline)}")
+
+    call(work, who, server)
+
+
+@app.command("priority")
+def change_priority(
+    tenant_id: TenantOption,
+    case_id: str,
+    priority: str = typer.Argument(help="P1 to P4."),
+    reason: str = typer.Option(..., "--reason"),
+    relax: bool = typer.Option(False, "--relax", help="Give running clocks the time of a lower priority; for leads."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Changes a case's priority."""
+
+    async def work(session: Session) -> None:
+        request = write.ChangeCasePriorityRequest(
+            tenant_id=tenant(tenant_id),
+            case_id=case_id,
+            priority=value_of(cases_pb2.Priority, priority, what="priority"),
+            reason=reason,
+            relax=relax,
+        )
+        answer = await session.ask(request, write.ChangeCasePriorityResponse)
+        print(f"{answer.retimed} clock(s) have another deadline.")
+
+    call(work, who, server)
+
+
+@app.command("publish-calendar")
+def publish_calendar(
+    tenant_id: TenantOption,
+    file: Path = typer.Argument(help="YAML in the shape of CalendarDefinition: name, time_zone, hours, holidays."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Publishes a version of a business calendar; clocks that run stay on theirs."""
+
+    async def work(session: Session) -> None:
+        request = write.PublishCalendarRequest(tenant_id=tenant(tenant_id), definition=_calendar(file))
+        answer = await session.ask(request, write.PublishCalendarResponse)
+        print("published" if answer.changed else "unchanged")
+
+    call(work, who, server)
+
+
+def _calendar(file: Path) -> pb.CalendarDefinition:
+    """Raises UsageProblem."""
+    try:
+        # Every scalar is a text here: a clock's 09:00 and a day's date are no numbers.
+        found = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  # makes only strings, lists and mappings.
+        return ParseDict(found, pb.CalendarDefinition())
+    except (OSError, yaml.YAMLError, ParseError, AttributeError, TypeError) as error:
+        hint = "the fields are those of CalendarDefinition in cases_people.proto."
+        raise UsageProblem(f"{file} is no calendar: {str(error)[:300]}", hint=hint) from error

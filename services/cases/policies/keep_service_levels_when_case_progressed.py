@@ -1,0 +1,63 @@
+"""A case's clocks begin when it is opened, and each is met when the case has what its objective asks for."""
+
+from typing import Any
+
+from contracts.calls import AuthenticatedBy
+from contracts.events.base import Recorded
+from contracts.events.case_work import CaseMerged, CaseUnmerged
+from contracts.events.cases import CaseAssigned, CaseClosed, CaseOpened, CaseReopened, PlanDecided, StepCompleted
+from contracts.events.people import Objective
+from infra.read_database.policies import Origin, Policy
+from services.cases.application.people import PeopleApplication
+from services.cases.domain.people_commands import MeetServiceLevels, StartServiceLevels
+
+
+class KeepServiceLevelsWhenCaseProgressed(Policy):
+    """One policy for all of it, because a reopening has to come after the closing before it."""
+
+    ID = "keep_service_levels_when_case_progressed"
+    TOPICS = frozenset(
+        {CaseOpened, CaseReopened, CaseUnmerged, CaseAssigned, PlanDecided, StepCompleted, CaseClosed, CaseMerged}
+    )
+
+    def __init__(self, people: PeopleApplication) -> None:
+        self._levels = people.service_levels
+
+    async def react(self, recorded: Recorded[Any], origin: Origin) -> None:
+        event, call = recorded.event, origin.call()
+        if isinstance(event, CaseOpened | CaseReopened | CaseUnmerged):
+            command = StartServiceLevels(
+                tenant_id=call.tenant_id,
+                request_id=call.request_id,
+                case_id=event.case_id,
+                at=recorded.recorded_at,
+                # A closed case that was merged is closed again when the merge is taken back.
+                if_open=isinstance(event, CaseUnmerged),
+            )
+            await self._levels.start_service_levels(call, command)
+            return
+        met = MeetServiceLevels(
+            tenant_id=call.tenant_id,
+            request_id=call.request_id,
+            case_id=event.case_id,
+            objectives=_objectives(recorded),
+            by_position=recorded.position,
+            at=recorded.recorded_at,
+            closed=isinstance(event, CaseClosed | CaseMerged),
+        )
+        await self._levels.meet_service_levels(call, met)
+
+
+def _objectives(recorded: Recorded[Any]) -> tuple[Objective, ...]:
+    by_person = recorded.envelope.actor.authenticated_by is AuthenticatedBy.OIDC
+    match recorded.event:
+        case CaseAssigned():
+            return (Objective.ACKNOWLEDGE,)
+        case PlanDecided():
+            return (Objective.DECIDE, Objective.ACKNOWLEDGE) if by_person else (Objective.DECIDE,)
+        case StepCompleted():
+            return (Objective.CONTAIN,)
+        case CaseClosed():
+            return (Objective.ACKNOWLEDGE, Objective.CONTAIN, Objective.RESOLVE)
+        case _:
+            return ()

@@ -1,0 +1,12 @@
+CREATE TABLE calendars (
+    tenant_id text NOT NULL,
+    build integer NOT NULL,
+    key text NOT NULL,
+    from_position bigint NOT NULL,
+    to_position bigint,
+    doc jsonb NOT NULL,
+    name text NOT NULL,
+    PRIMARY KEY (tenant_id, build, key, from_position)
+);
+SELECT guard_view('calendars');
+CREATE INDEX ON calendars (tenant_id, name) WHERE to_position IS NULL;

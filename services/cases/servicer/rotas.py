@@ -1,0 +1,167 @@
+"""CasesRotaReadService, CasesRotaWriteService, CasesRotaAdminService: rotas and handovers, in the provider's ledger."""
+
+from typing import Any, TypeVar
+
+from tenet.cases.v1 import cases_people_rota_admin_pb2 as admin
+from tenet.cases.v1 import cases_people_rota_read_pb2 as read
+from tenet.cases.v1 import cases_people_rota_write_pb2 as write
+from tenet.common.v1 import common_pb2 as common
+
+from contracts.events.people import CoverageGapFound, RotaPublished
+from contracts.ids import PROVIDER
+from contracts.labels import Label
+from infra.disclosure.opener import Opener
+from infra.grpc import Context
+from infra.read_database.reader.conditions import Condition, Order, ascending, at_least, descending, equal
+from infra.read_database.reader.pages import Page, PageRequest
+from infra.read_database.reader.queries import Reader
+from infra.read_database.views import DocumentView
+from services.cases.application.people import PeopleApplication
+from services.cases.domain import people_commands as ask
+from services.cases.domain.handover import known, unaccepted
+from services.cases.domain.rota import rota_id_of
+from services.cases.projections import HANDOVERS, ROTAS
+from services.cases.servicer.people_wire import handover_message, item_given, item_message, rota_given, rota_message
+from services.cases.servicer.wire import moment
+
+D = TypeVar("D")
+
+
+class CasesRotaReadServicer:
+    def __init__(self, reader: Reader, people: PeopleApplication, opener: Opener) -> None:
+        self._reader, self._handovers, self._opener = reader, people.handovers, opener
+
+    async def ListRotas(self, request: read.ListRotasRequest, context: Context) -> read.ListRotasResponse:
+        where = [equal("name", request.name)] if request.HasField("name") else []
+        if request.only_with_gaps:
+            where.append(at_least("gaps", 1))
+        page = await self._page(ROTAS, where, ascending("name"), request, context)
+        # Why somebody is away is for the people of the provider only.
+        words = [(each.reason, Label.RED) for item in page.items for each in item.document.overrides]
+        opened = await self._opener.open(context.call.for_tenant(PROVIDER), words, purpose="show rotas")
+        return read.ListRotasResponse(
+            rotas=[rota_message(item.document, opened) for item in page.items],
+            page=common.Page(next_page_token=page.next_token),
+        )
+
+    async def ListHandovers(self, request: read.ListHandoversRequest, context: Context) -> read.ListHandoversResponse:
+        where = [equal("rota", request.rota_id)] if request.HasField("rota_id") else []
+        page = await self._page(HANDOVERS, where, descending("started_position"), request, context)
+        return read.ListHandoversResponse(
+            handovers=[handover_message(item.document) for item in page.items],
+            page=common.Page(next_page_token=page.next_token),
+        )
+
+    async def GetHandover(self, request: read.GetHandoverRequest, context: Context) -> read.GetHandoverResponse:
+        handover, found = await self._handovers.look(request.handover_id)
+        started = known(handover)
+        left = [] if handover.completed else unaccepted(handover, found.items)
+        return read.GetHandoverResponse(
+            handover_id=started.handover_id,
+            rota_id=started.rota_id,
+            from_principal_id=started.from_principal_id,
+            to_principal_id=started.to_principal_id,
+            accepted=sorted((item_message(item) for item in handover.accepted), key=lambda item: item.id),
+            open=[item_message(item) for item in left],
+            completed=handover.completed,
+        )
+
+    async def _page(
+        self, view: DocumentView[D], where: list[Condition], order: Order, request: Any, context: Context
+    ) -> Page[D]:
+        if request.HasField("min_position"):
+            await self._reader.waited(PROVIDER, request.min_position, context.deadline, view)
+        return await view.list(
+            self._reader,
+            [PROVIDER],
+            where,
+            [order],
+            PageRequest(request.page.page_size, request.page.page_token),
+            at=request.at_position if request.HasField("at_position") else None,
+            deadline=context.deadline,
+        )
+
+
+class CasesRotaWriteServicer:
+    def __init__(self, people: PeopleApplication) -> None:
+        self._rotas, self._handovers = people.rotas, people.handovers
+
+    async def OverrideRota(self, request: write.OverrideRotaRequest, context: Context) -> write.OverrideRotaResponse:
+        call = context.call.for_tenant(PROVIDER)
+        command = ask.OverrideRota(
+            tenant_id=call.tenant_id,
+            request_id=call.request_id,
+            rota_id=request.rota_id,
+            principal_id=request.principal_id,
+            starts_at=moment(request.starts_at),
+            ends_at=moment(request.ends_at),
+            reason=request.reason,
+        )
+        done = await self._rotas.override_rota(call, command)
+        return write.OverrideRotaResponse(override_id=done.recorded[0].event.override_id, position=done.position)
+
+    async def RemoveRotaOverride(
+        self, request: write.RemoveRotaOverrideRequest, context: Context
+    ) -> write.RemoveRotaOverrideResponse:
+        call = context.call.for_tenant(PROVIDER)
+        command = ask.RemoveRotaOverride(
+            tenant_id=call.tenant_id,
+            request_id=call.request_id,
+            rota_id=request.rota_id,
+            override_id=request.override_id,
+        )
+        done = await self._rotas.remove_rota_override(call, command)
+        return write.RemoveRotaOverrideResponse(position=done.position)
+
+    async def StartHandover(self, request: write.StartHandoverRequest, context: Context) -> write.StartHandoverResponse:
+        call = context.call.for_tenant(PROVIDER)
+        command = ask.StartHandover(
+            tenant_id=call.tenant_id,
+            request_id=call.request_id,
+            rota_id=request.rota_id,
+            from_principal_id=request.from_principal_id or call.actor.id,
+            to_principal_id=request.to_principal_id,
+        )
+        done = await self._handovers.start_handover(call, command)
+        return write.StartHandoverResponse(handover_id=done.recorded[0].event.handover_id, position=done.position)
+
+    async def AcceptHandoverItem(
+        self, request: write.AcceptHandoverItemRequest, context: Context
+    ) -> write.AcceptHandoverItemResponse:
+        call = context.call.for_tenant(PROVIDER)
+        command = ask.AcceptHandoverItem(
+            tenant_id=call.tenant_id,
+            request_id=call.request_id,
+            handover_id=request.handover_id,
+            item=item_given(request.item),
+        )
+        done = await self._handovers.accept_handover_item(call, command)
+        return write.AcceptHandoverItemResponse(position=done.position)
+
+    async def CompleteHandover(
+        self, request: write.CompleteHandoverRequest, context: Context
+    ) -> write.CompleteHandoverResponse:
+        call = context.call.for_tenant(PROVIDER)
+        command = ask.CompleteHandover(
+            tenant_id=call.tenant_id, request_id=call.request_id, handover_id=request.handover_id
+        )
+        done = await self._handovers.complete_handover(call, command)
+        return write.CompleteHandoverResponse(position=done.position)
+
+
+class CasesRotaAdminServicer:
+    def __init__(self, people: PeopleApplication) -> None:
+        self._rotas = people.rotas
+
+    async def PublishRota(self, request: admin.PublishRotaRequest, context: Context) -> admin.PublishRotaResponse:
+        call = context.call.for_tenant(PROVIDER)
+        definition = rota_given(request.definition)
+        command = ask.PublishRota(tenant_id=call.tenant_id, request_id=call.request_id, definition=definition)
+        done = await self._rotas.publish_rota(call, command)
+        events = [each.event for each in done.recorded]
+        return admin.PublishRotaResponse(
+            rota_id=rota_id_of(definition.name),
+            changed=any(isinstance(event, RotaPublished) for event in events),
+            gaps=sum(isinstance(event, CoverageGapFound) for event in events),
+            position=done.position,
+        )
