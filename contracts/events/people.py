@@ -282,9 +282,10 @@ class ServiceLevelResumed(Event):
 
 @event("tenet.cases.ServiceLevelRetimed", category="service_level")
 class ServiceLevelRetimed(Event):
-    """The case's priority changed, and with it this deadline. `relaxed`: it lies later, on a lead's word.
+    """Another priority, or a case that was merged into this one, moved the deadline. `relaxed`: later, as a lead said.
 
-    The calendar is that of the new priority. While the clock is paused, the deadline is the one it was paused with.
+    Minutes and calendar are those that count from here on; `used_seconds` of them had gone by before the clock last
+    began to run. While it is paused, the deadline is the one it was paused with.
     """
 
     case_id: str
@@ -293,6 +294,7 @@ class ServiceLevelRetimed(Event):
     priority: Priority
     minutes: int
     calendar: CalendarRef | None
+    used_seconds: int
     deadline: Instant
     relaxed: bool
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tenet.cases.v1 import cases_pb2 as pb
+from tenet.cases.v1 import cases_people_pb2 as people
 from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.common.v1 import common_pb2 as common
 
@@ -46,6 +47,20 @@ def show_case(answer: read.GetCaseResponse) -> None:
                 for n in answer.notices
             ],
             title="Notices",
+        )
+    if answer.service_levels:
+        show_table(
+            ("objective", "status", "deadline", "met"),
+            [
+                (
+                    word(people.Objective, each.objective),
+                    word(people.ClockStatus, each.status),
+                    time_of(each.deadline),
+                    time_of(each.met_at),
+                )
+                for each in answer.service_levels
+            ],
+            title="Service levels",
         )
 
 

@@ -430,4 +430,5 @@ def _show_file(file: pb.EvidenceFile) -> None:
 
 
 def _shared(mark: pb.SharedMark) -> str:
-    return f"{mark.kind} {mark.id or sealed(mark.observable.value)} (+{mark.weight})"
+    kind = word(pb.ObservableKind, mark.observable.kind) or mark.kind
+    return f"{kind} {mark.id or sealed(mark.observable.value)} (+{mark.weight})"

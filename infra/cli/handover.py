@@ -93,15 +93,13 @@ def list_handovers(
         rows = [
             (
                 time_of(each.started_at),
-                each.from_principal_id,
-                each.to_principal_id,
                 str(len(each.accepted)),
                 time_of(each.completed_at) or "not complete",
                 each.handover_id,
             )
             for each in found.handovers
         ]
-        show_table(("started", "from", "to", "accepted", "completed", "handover!"), rows, empty="No handover.")
+        show_table(("started", "accepted", "completed", "handover!"), rows, empty="No handover.")
 
     call(work, who, server)
 

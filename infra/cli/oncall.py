@@ -147,7 +147,7 @@ def list_pages(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Pages, the latest first."""
+    """Pages, the latest first; --json tells who was called when, and for what."""
 
     async def work(session: Session) -> None:
         wanted = value_or_none(pb.PageStatus, status, what="status")
@@ -158,18 +158,15 @@ def list_pages(
         rows = [
             (
                 page.tenant_id,
-                word(pb.PageAbout, page.about),
-                f"{page.about_id} {page.detail}".strip(),
+                f"{word(pb.PageAbout, page.about)} {page.detail}".strip(),
                 word(cases_pb2.Priority, page.priority).upper(),
                 word(pb.PageStatus, page.status),
                 str(len(page.calls)),
-                page.calls[-1].principal_id,
-                time_of(page.calls[-1].deadline),
                 page.page_id,
             )
             for page in found.pages
         ]
-        head = ("tenant", "about", "what", "priority", "status", "calls", "last called", "until", "page!")
+        head = ("tenant", "about", "priority", "status", "calls", "page!")
         show_table(head, rows, empty="No page.")
 
     call(work, who, server)

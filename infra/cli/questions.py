@@ -100,7 +100,7 @@ def list_questions(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Questions, what is due first in front."""
+    """Questions, what is due first in front; --json tells whom they are with, and the answers."""
 
     async def work(session: Session) -> None:
         wanted = value_or_none(pb.QuestionStatus, status, what="status")
@@ -112,18 +112,15 @@ def list_questions(
         rows = [
             (
                 each.tenant_id,
-                word(pb.QuestionKind, each.kind),
                 each.topic,
                 sealed(each.text),
                 word(pb.QuestionStatus, each.status),
-                each.principal_id,
                 time_of(each.deadline),
-                sealed(each.answer),
                 each.question_id,
             )
             for each in found.questions
         ]
-        head = ("tenant", "kind", "topic", "text", "status", "with", "until", "answer", "question!")
+        head = ("tenant", "topic", "text", "status", "until", "question!")
         show_table(head, rows, empty="No question.")
 
     call(work, who, server)

@@ -15,7 +15,7 @@ from infra.cli.output import show_json, show_table
 from infra.cli.paging import every
 from infra.cli.problems import UsageProblem
 from infra.cli.session import Session
-from infra.cli.words import sealed, time_of, value_of, word
+from infra.cli.words import time_of, value_of, word
 
 app = typer.Typer(no_args_is_help=True, help="Service levels: what is promised until when.")
 
@@ -30,7 +30,7 @@ def list_service_levels(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Clocks, the case that is due first in front."""
+    """Clocks, the case that is due first in front; --json tells why one is paused."""
 
     async def work(session: Session) -> None:
         request = read.ListServiceLevelsRequest(
@@ -47,12 +47,11 @@ def list_service_levels(
                 word(pb.Objective, each.objective),
                 word(pb.ClockStatus, each.status),
                 time_of(each.deadline),
-                sealed(each.paused_for),
                 each.case_id,
             )
             for each in found.service_levels
         ]
-        head = ("tenant", "priority", "objective", "status", "deadline", "paused for", "case!")
+        head = ("tenant", "priority", "objective", "status", "deadline", "case!")
         show_table(head, rows, empty="No clock runs.")
 
     call(work, who, server)

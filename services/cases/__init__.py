@@ -1,7 +1,13 @@
 """The cases service: what is done about what was validated, on whose word, and whether it worked.
 
-Streams: `charter-…`, `preauthorisation-…`, `case-…`, `action-…`, `notice-…`, `enquiry-…`.
-RPCs: CasesReadService, CasesWriteService, CasesAdminService (`contracts/proto/tenet/cases/v1`).
-Read models: cases, case_timeline, actions, notices, enquiries, pending_approvals, subject_cases, charters.
+Streams: `charter-…`, `preauthorisation-…`, `case-…`, `action-…`, `notice-…`, `enquiry-…`, `suggestion-…`.
+Of people, in a customer's ledger: `page-…`, `service_level-…`, `calendar-…`, `question-…`; in the provider's: `rota-…`,
+`rota_assignment-…`, `handover-…`.
+RPCs: CasesReadService, CasesWriteService, CasesAdminService (`contracts/proto/tenet/cases/v1`), CasesPeopleReadService,
+CasesPeopleWriteService, CasesWorkReadService, CasesWorkWriteService, CasesBulkWriteService; of the provider's rotas
+CasesRotaReadService, CasesRotaWriteService, CasesRotaAdminService.
+Read models: cases, case_timeline, actions, notices, enquiries, pending_approvals, subject_cases, charters,
+case_tasks, case_marks, index_assets, link_suggestions, evidence_files,
+rotas, pages, service_levels, questions, calendars, handovers.
 Connectors (`connectors/`): signed webhook with an OpenC2 body, rehearsal.
 """

@@ -39,6 +39,8 @@ PEOPLE = tuple(derive_id("principal", name) for name in ("first", "second", "lea
 TIMERS_OF_A_PAGE = 3
 LONG_TIMERS, LONG_LIMIT_SECONDS = 10_000, 1_500.0
 SENDING_AT_ONCE = 64
+MIN_KILLS = 2
+"""And one more for every thousand timers that have fired."""
 DUE, LATER = 660.0, 720.0
 """Seconds ahead at which the first timers are due, and by which the clock goes on so that those after them are."""
 BACK = -1_200.0
@@ -114,8 +116,7 @@ async def _torment(
     async with asyncio.timeout(limit):
         while (head := await ledger.feed.head(tenant_id)) < wanted:
             await asyncio.sleep(chance.uniform(1.0, 3.0))
-            done = (head - outcome.pages) / (wanted - outcome.pages)
-            if outcome.kills < 3 + 8 * done:
+            if outcome.kills < MIN_KILLS + (head - outcome.pages) // 1_000:
                 worker.kill()
                 outcome.kills += 1
                 # Down, the clock goes back; running again, it goes forward past everything that is due.

@@ -48,6 +48,7 @@ LEADING = (
 )
 """What leads to a response: asked for more often than the rest."""
 AMBER = common.LABEL_AMBER
+PAGE = common.PageRequest(page_size=1_000)
 CHARTER = """
 charter: 1
 title: Everything
@@ -243,7 +244,7 @@ async def test_no_order_of_calls_responds_without_a_standing_validation(service:
     assert {type(entry.event) for entry in responses} >= {CaseOpened, PlanDecided, ActionDispatched}
     assert refused & {"NOT_VALIDATED", "VALIDATION_WITHDRAWN"}
     # The auditor's list shows each action with the validation that it rests on, whatever became of its case.
-    listed = {action.action_id: action.subject.validation_position for action in await actions_of(service)}
+    listed = {action.action_id: action.subject.validation_position for action in await actions_of(service, page=PAGE)}
     for entry in driver.entries:
         if isinstance(entry.event, ActionDispatched):
             assert listed[entry.event.action_id] == entry.event.basis.subject.validation_position

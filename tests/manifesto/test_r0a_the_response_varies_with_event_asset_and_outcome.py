@@ -35,8 +35,8 @@ def situations(charter: Charter) -> list[Situation]:
         kind_of_asset = AssetKind.ACCOUNT if "identity" in asset_class.value else AssetKind.SERVER
         asset = Asset("asset-1", kind_of_asset, asset_class, value, group, "x-1")
         subject = Subject(
-            SubjectKind.DETECTION, "d", kind, severity, (technique,), ("asset-1",), "t", None,
-            Validation(1, verdict, confidence, "a"),
+            SubjectKind.DETECTION, "d", kind, severity, (technique,), ("asset-1",), "t",
+            validation=Validation(1, verdict, confidence, "a"),
         )  # fmt: skip
         found.append(Situation((subject,), (asset,), now, outcome))
     return found
@@ -109,8 +109,8 @@ def test_a_clinics_server_and_a_kiosk_are_answered_differently() -> None:
     charter = read_charter(text_of("clinic"))
     force = in_force(charter)
     subject = Subject(
-        SubjectKind.DETECTION, "d", "detection", 5, ("T1486",), ("a",), "t", None,
-        Validation(1, Verdict.MALICIOUS, 95, "a"),
+        SubjectKind.DETECTION, "d", "detection", 5, ("T1486",), ("a",), "t",
+        validation=Validation(1, Verdict.MALICIOUS, 95, "a"),
     )  # fmt: skip
     now = TIMES[0]
     server = Asset("a", AssetKind.SERVER, AssetClass.CLINICAL, 5, "admission", "s-1")

@@ -36,7 +36,7 @@ class Comparison(Enum):
     AT_MOST = "{column} <= {value}"
     MORE_THAN = "{column} > {value}"
     LESS_THAN = "{column} < {value}"
-    HAS = "{value} = ANY ({column})"
+    HAS = "{column} @> ARRAY[{value}]"
     STARTS_WITH = "starts_with({column}, {value})"
     IS_NULL = "({column} IS NULL) = {value}"
 

@@ -25,9 +25,9 @@ class Calling:
 
     async def send_page(self, call: Call, command: SendPage) -> Committed:
         """Raises RotaMissing, RotaUnknown, PageAboutUnknown, NobodyToCall."""
-        rota = await self._rota(command.tenant_id, command.rota_id)
 
         async def work(unit: Unit) -> None:
+            rota = await self._rota(command.tenant_id, command.rota_id)
             await _still_there(unit, command)
             page = await unit.load(PAGE, deciding.page_id_of(command))
             people = ladder(rota, call.now, leads_first=command.about in LEADS_FIRST)

@@ -26,11 +26,11 @@ class Questions:
 
     async def ask_question(self, call: Call, command: AskQuestion) -> Committed:
         """The question and whom it goes to, in one. Raises RotaMissing, TopicUnknown, CaseUnknown."""
-        rota = await self._rotas.of_tenant(command.tenant_id)
-        desk = deciding.desk_of(rota.rules, command.topic)
-        able = {person: await self._able(person, desk.certification, call) for person in desk.principal_ids}
 
         async def work(unit: Unit) -> None:
+            rota = await self._rotas.of_tenant(command.tenant_id)
+            desk = deciding.desk_of(rota.rules, command.topic)
+            able = {person: await self._able(person, desk.certification, call) for person in desk.principal_ids}
             if command.case_id is not None:
                 existing((await loaded_case(unit, command.case_id)).state)
             if command.detection_id is not None:

@@ -15,6 +15,7 @@ from services.cases.domain import calendars, priority, service_level
 from services.cases.domain.people_commands import (
     BreachServiceLevel,
     ChangeCasePriority,
+    InheritServiceLevels,
     MeetServiceLevels,
     PauseServiceLevel,
     PublishCalendar,
@@ -64,6 +65,15 @@ class KeepingServiceLevels:
             asked = tuple(each for each in command.objectives if each is not Objective.CONTAIN or contained)
             met = command.model_copy(update={"objectives": asked})
             unit.append(levels, service_level.meet(levels.state, met))
+
+        return await self._handler.handle(call, command, work)
+
+    async def inherit_service_levels(self, call: Call, command: InheritServiceLevels) -> Committed:
+        async def work(unit: Unit) -> None:
+            levels = await unit.load(SERVICE_LEVEL, service_level_of(command.case_id))
+            merged = await unit.load(SERVICE_LEVEL, service_level_of(command.merged_case_id))
+            known = await _definitions(unit, [clock.calendar for clock in merged.state.clocks])
+            unit.append(levels, list(service_level.inherit(levels.state, merged.state, known)))
 
         return await self._handler.handle(call, command, work)
 

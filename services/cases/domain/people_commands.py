@@ -79,6 +79,13 @@ class MeetServiceLevels(Command):
     closed: bool = False
 
 
+class InheritServiceLevels(Command):
+    """Another case was merged into this one; its earlier deadlines stay."""
+
+    case_id: str
+    merged_case_id: str
+
+
 class BreachServiceLevel(Command):
     case_id: str
     episode: int

@@ -126,6 +126,7 @@ def evolve_service_levels(state: ServiceLevels, recorded: Recorded[ServiceLevelE
                 priority=event.priority,
                 minutes=event.minutes,
                 calendar=event.calendar,
+                used_seconds=event.used_seconds,
                 deadline=event.deadline,
             )
         case ServiceLevelMet() | ServiceLevelEnded():
@@ -291,8 +292,30 @@ def retime(state: ServiceLevels, terms: Terms, calendars: Calendars, *, relax: b
             priority=terms.priority,
             minutes=minutes,
             calendar=terms.calendar,
+            used_seconds=clock.used_seconds,
             deadline=deadline,
             relaxed=later,
+        )
+
+
+def inherit(state: ServiceLevels, merged: ServiceLevels, calendars: Calendars) -> Iterator[ServiceLevelRetimed]:
+    """The earlier deadlines of a case that is merged into this one, which a merge does not relax."""
+    theirs = {clock.objective: clock for clock in merged.clocks if clock.runs}
+    for clock in state.clocks:
+        other = theirs.get(clock.objective)
+        if other is None or not clock.runs or other.deadline >= clock.deadline:
+            continue
+        left = elapsed(calendars(other.calendar), clock.since, other.deadline)
+        yield ServiceLevelRetimed(
+            case_id=state.case_id,
+            episode=clock.episode,
+            objective=clock.objective,
+            priority=clock.priority,
+            minutes=other.minutes,
+            calendar=other.calendar,
+            used_seconds=other.minutes * 60 - left,
+            deadline=other.deadline,
+            relaxed=False,
         )
 
 

@@ -1,6 +1,6 @@
 """Which cases and assets have something in common: questions over the marks of cases, within one tenant only."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +19,8 @@ MAX_MARKS = 1_000
 MAX_HOPS = 5
 """How far a merged case is followed to the one that it is worked in."""
 MAX_SIMILAR = 20
+MAX_COMPARED = 60
+"""Most cases that are looked up to find the likest, since some of them are merged into others."""
 JOINING = (MarkKind.ASSET.value, MarkKind.OBSERVABLE.value)
 EVERY_KIND = tuple(kind.value for kind in MarkKind)
 WEIGHTS: Mapping[MarkKind, int] = {
@@ -81,14 +83,13 @@ class Recognition:
     async def similar(self, tenant_id: TenantId, case: CaseRow, at: int | None) -> list[Similar]:
         """The likest cases first, each with all that it shares. A merged case counts as the one it is worked in."""
         own = await self.marks_of(tenant_id, case.case_ids, at)
-        others = await self._sharing(tenant_id, own, EVERY_KIND, case.case_ids, at)
+        others = _likeliest(await self._sharing(tenant_id, own, EVERY_KIND, case.case_ids, at))
         roots = await self._roots(tenant_id, {row.case_id for row in others}, at)
         shared: dict[str, dict[tuple[MarkKind, str], Shared]] = defaultdict(dict)
         for row in others:
             root = roots.get(row.case_id)
             if root is not None and root.case_id != case.case_id:
-                weight = STRONG_WEIGHT if row.strong else WEIGHTS[row.kind]
-                shared[root.case_id].setdefault((row.kind, row.shared), Shared(row, weight))
+                shared[root.case_id].setdefault((row.kind, row.shared), Shared(row, _weight(row)))
         by_id = {root.case_id: root for root in roots.values()}
         found = [
             Similar(by_id[case_id], sum(each.weight for each in things.values()), tuple(things.values()))
@@ -147,6 +148,19 @@ class Recognition:
             known |= {item.key: item.document for item in page.items}
             wanted = {row.merged_into for row in known.values() if row.merged_into} - known.keys()
         return {case_id: _root(known, case_id) for case_id in case_ids if case_id in known}
+
+
+def _weight(row: MarkRow) -> int:
+    return STRONG_WEIGHT if row.strong else WEIGHTS[row.kind]
+
+
+def _likeliest(rows: Sequence[MarkRow]) -> list[MarkRow]:
+    """The marks of those cases that share most, so that not every case with the same rule is looked up."""
+    scores: Counter[str] = Counter()
+    for row in rows:
+        scores[row.case_id] += _weight(row)
+    kept = {case_id for case_id, _ in scores.most_common(MAX_COMPARED)}
+    return [row for row in rows if row.case_id in kept]
 
 
 def _root(known: Mapping[str, CaseRow], case_id: str) -> CaseRow:

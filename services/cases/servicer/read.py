@@ -45,6 +45,7 @@ from services.cases.projections.cases import CaseRow
 from services.cases.projections.charters import THE_CHARTER, CharterRow, VersionRow
 from services.cases.projections.enquiries import EnquiryRow
 from services.cases.projections.notices import NoticeRow
+from services.cases.servicer.case_clocks import clocks_of
 from services.cases.servicer.shown import (
     action_message,
     action_words,
@@ -128,8 +129,11 @@ class CasesReadServicer:
         opened = await self._opener.open(context.call, words, purpose="show a case")
         case = case_message(tenant_id, found.document, actions, opened)
         case.timeline.extend(timeline_messages(found.document, rows, actions, notices, enquiries, opened))
+        mine_only = [] if request.HasField("as_happened_at") else [(tenant_id, case_id)]
+        clocks = await clocks_of(self._reader, self._opener, mine_only, request, context, only_open=False)
         return rpc.GetCaseResponse(
             case=case,
+            service_levels=clocks,
             sight=common.Sight(view=CASES.NAME, view_version=CASES.VERSION, position=found.position),
             actions=[action_message(tenant_id, row, opened) for row in actions],
             notices=[notice_message(tenant_id, row, opened) for row in notices],
@@ -149,7 +153,9 @@ class CasesReadServicer:
         page = await self._page(CASES, where, order, request, request.page, context)
         opened = await self._opened(page.items, case_words, context, "show cases")
         cases = [case_message(item.tenant_id, item.document, (), opened[item.tenant_id]) for item in page.items]
-        return rpc.ListCasesResponse(cases=cases, sights=_sights(page), page=_next(page))
+        keys = [(item.tenant_id, item.key) for item in page.items]
+        clocks = await clocks_of(self._reader, self._opener, keys, request, context, only_open=True)
+        return rpc.ListCasesResponse(cases=cases, sights=_sights(page), service_levels=clocks, page=_next(page))
 
     async def ListPendingApprovals(
         self, request: rpc.ListPendingApprovalsRequest, context: Context

@@ -37,7 +37,8 @@ RESTING_PLACES = (
     RestingPlace("snapshots", "references; no value", "nothing to erase", True),
     RestingPlace(
         "blind_indexes",
-        "keyed hashes of asset names and addresses, in AssetRegistered and in two read models",
+        "keyed hashes of asset names and addresses, of where detections were and of cases' observables, in events and "
+        "read models",
         "a look-up finds nothing by them any more; they stay until the tenant's keys are destroyed, and whoever holds "
         "the search key can test a guess",
         False,
@@ -52,6 +53,12 @@ RESTING_PLACES = (
         "telemetry_objects",
         "batches as they came, and hits that windows of correlations hold, under the tenant's object key",
         "not by subject: a batch cannot lose one record and keep its hash; gone when the tenant is closed",
+        False,
+    ),
+    RestingPlace(
+        "evidence_objects",
+        "evidence files of cases as they were handed in, under the tenant's object key",
+        "not by subject: evidence has to stay whole; gone when the tenant is closed",
         False,
     ),
     RestingPlace(

@@ -1,7 +1,8 @@
 """Published vectors: a directory of the JSON files of transparency-dev/merkle, given by `--vectors DIR`.
 
 `inclusion/**.json` have leafIdx (leafIndex in older versions), treeSize, root, leafHash, proof, desc, wantErr;
-`consistency/**.json` have size1, size2, root1, root2, proof, desc, wantErr. Hashes are base64; null stands for none. Each file is one test.
+`consistency/**.json` have size1, size2, root1, root2, proof, desc, wantErr. Hashes are base64; null stands for none.
+Each file is one test.
 """
 
 import base64

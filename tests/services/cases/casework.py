@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from contracts.events.assets import AssetClass
 from contracts.events.case_work import ObservableKind
 from contracts.events.subjects import SubjectKind
 from contracts.labels import Label
@@ -103,3 +104,13 @@ async def decline(world: World, suggestion_id: str) -> Committed:
     call = world.call()
     command = world.make(work_commands.DeclineLink, call, suggestion_id=suggestion_id, reason="A proxy.")
     return await world.app.suggesting.decline_link(call, command)
+
+
+async def seen(world: World, name: str, *observables: str, asset: str = "") -> tuple[str, str]:
+    """A validated detection with its case, once everything has reacted: the case and the detection."""
+    host = asset or world.asset(f"host-{name}", AssetClass.STANDARD, group="office")
+    detection = world.detection(host, name=name, observables=observables, techniques=(f"T{len(name):04}",))
+    world.validate(detection)
+    case_id = await world.open(detection)
+    await world.settle()
+    return case_id, detection

@@ -1,6 +1,7 @@
 """The work in cases through the public interface: gRPC before it, PostgreSQL behind it."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from tenet.cases.v1 import cases_read_pb2 as reads
 from tenet.common.v1 import common_pb2 as common
 
 from contracts.events.assets import AssetClass
+from contracts.events.case_work import TracesDrawn
+from contracts.ids import TenantId
 from infra.grpc import RemoteError
 from tests.fixtures.platform import request_id
 from tests.services.cases.running_service import CasesService
@@ -187,3 +190,29 @@ async def test_a_split_case_goes_its_own_way(service: CasesService) -> None:
     for wrong in ("", "x" * 65):
         with pytest.raises(RemoteError):
             await work.do("MergeCase", case_id=wrong, into_case_id=first, reason="x")
+
+
+async def test_two_tenants_with_the_same_observable_have_nothing_in_common(service: CasesService) -> None:
+    observable = ("domain: c2.example.net",)
+    (first,) = await cases_about(service, "a", observables=observable)
+    other = replace(service, tenant_id=await service.running.onboard())
+    host = await other.asset("b", AssetClass.STANDARD, "office")
+    await other.validate(await other.detection(host, techniques=("T1059",), observables=observable))
+    feed = service.foundation.ledger.feed
+
+    async def drawn(tenant_id: str) -> list[str]:
+        events = [entry.event for entry in await feed.read(TenantId(tenant_id), 0, 1_000)]
+        found = [each for event in events if isinstance(event, TracesDrawn) for each in event.observables]
+        return [each.index for each in found]
+
+    async def both() -> bool:
+        return bool(await drawn(service.tenant_id)) and bool(await drawn(other.tenant_id))
+
+    await eventually(both)
+    assert set(await drawn(service.tenant_id)).isdisjoint(await drawn(other.tenant_id))
+    work = Work(service)
+    assert [each.in_case for each in (await work.ask("GetCaseScope", case_id=first)).assets] == [True]
+    assert not (await work.ask("ListSimilarCases", case_id=first)).cases
+    with pytest.raises(RemoteError) as unseen:
+        await Work(other).ask("GetCaseScope", case_id=first)
+    assert unseen.value.reason == "TENANT_UNKNOWN"

@@ -1,10 +1,11 @@
 """Clocks of cases: the decisions without a database, and the whole over the running service."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tenet.cases.v1 import cases_pb2
+from tenet.cases.v1 import cases_pb2, cases_read_pb2, cases_work_write_pb2, cases_work_write_pb2_grpc
 from tenet.cases.v1 import cases_people_pb2 as pb
 from tenet.cases.v1 import cases_people_write_pb2 as write
 
@@ -32,6 +33,7 @@ from services.cases.domain.service_level import (
     Terms,
     breach,
     evolve_service_levels,
+    inherit,
     meet,
     pause,
     resume,
@@ -174,6 +176,23 @@ def test_another_priority_gives_less_time_at_once_and_more_only_when_relaxed() -
     assert [each.relaxed for each in relaxed] == [True, True]
 
 
+def test_a_case_that_others_are_merged_into_keeps_their_earlier_deadlines_and_no_later_ones() -> None:
+    earlier, root = started(60), started(120)
+    (inherited, _) = inherit(root, earlier, calendars)
+    assert (inherited.deadline, inherited.relaxed) == (NOW + timedelta(minutes=60), False)
+    assert list(inherit(earlier, root, calendars)) == []
+    # A pause afterwards leaves exactly what is left of the earlier one.
+    later = ServiceLevels(
+        "case-x", 1, tuple(replace(clock, since=NOW + timedelta(minutes=20)) for clock in root.clocks)
+    )
+    state = applied(later, *inherit(later, earlier, calendars))
+    pausing = command(PauseServiceLevel, objective=Objective.ACKNOWLEDGE, reason="Asked.")
+    state = applied(state, pause(state, pausing, NOW + timedelta(minutes=30), calendars))
+    resuming = command(ResumeServiceLevel, objective=Objective.ACKNOWLEDGE)
+    resumed = resume(state, resuming, NOW + timedelta(hours=5), calendars)
+    assert resumed.deadline == NOW + timedelta(hours=5, minutes=30)
+
+
 async def test_a_cases_clocks_are_met_breached_and_shown_over_the_running_service(people: Crew) -> None:
     await people.publish()
     await people.service.approve(CHARTER.replace("@boss", people.service.approver_id))
@@ -220,6 +239,7 @@ async def test_a_cases_clocks_are_met_breached_and_shown_over_the_running_servic
 
     await eventually(told)
     assert escalated.page_id
+    await _the_case_and_the_queue_show_it(people, case_id)
     resumed = await people.call(
         people.ana,
         "ResumeServiceLevel",
@@ -227,6 +247,18 @@ async def test_a_cases_clocks_are_met_breached_and_shown_over_the_running_servic
     )
     left = resumed.deadline.ToDatetime(UTC) - people.hands()
     assert timedelta(minutes=55) < left <= timedelta(minutes=60)
+
+
+async def _the_case_and_the_queue_show_it(people: Crew, case_id: str) -> None:
+    service, tenant_id = people.service, people.tenant_id
+    case = await service.analyst.call(
+        service.read.GetCase, cases_read_pb2.GetCaseRequest(tenant_id=tenant_id, case_id=case_id)
+    )
+    statuses = {each.objective: each.status for each in case.service_levels}
+    assert statuses[pb.OBJECTIVE_DECIDE] == pb.CLOCK_STATUS_BREACHED
+    assert statuses[pb.OBJECTIVE_ACKNOWLEDGE] == pb.CLOCK_STATUS_MET
+    queue = await service.analyst.call(service.read.ListCases, cases_read_pb2.ListCasesRequest(tenant_ids=[tenant_id]))
+    assert {each.objective for each in queue.service_levels} == statuses.keys() - {pb.OBJECTIVE_ACKNOWLEDGE}
 
 
 async def test_lowering_the_priority_relaxes_nothing_without_a_leads_word(people: Crew) -> None:
@@ -260,3 +292,31 @@ async def test_lowering_the_priority_relaxes_nothing_without_a_leads_word(people
         return bool(after["contain"].deadline.seconds > before["contain"].deadline.seconds)
 
     await eventually(later)
+
+
+async def test_a_merged_case_ends_its_clocks_and_hands_its_earlier_deadlines_on(people: Crew) -> None:
+    await people.publish()
+    await people.service.approve(CHARTER.replace("@boss", people.service.approver_id))
+    first = await people.case()
+
+    async def clocks_of(case_id: str) -> dict[str, pb.ServiceLevel]:
+        found = await people.clocks(case_id)
+        return found if len(found) == 5 else {}
+
+    before = await eventually(lambda: clocks_of(first))
+    second = await people.case()
+    later = await eventually(lambda: clocks_of(second))
+    assert later["contain"].deadline.ToDatetime(UTC) > before["contain"].deadline.ToDatetime(UTC)
+    stub = people.ana.client.stub(cases_work_write_pb2_grpc.CasesWorkWriteServiceStub)
+    request = cases_work_write_pb2.MergeCaseRequest(
+        tenant_id=people.tenant_id, request_id="merge-000001", case_id=first, into_case_id=second, reason="One attack."
+    )
+    await people.ana.client.call(stub.MergeCase, request)
+
+    async def ended() -> bool:
+        return all(each.status == pb.CLOCK_STATUS_ENDED for each in (await people.clocks(first)).values())
+
+    await eventually(ended)
+    after = await people.clocks(second)
+    assert after["contain"].deadline == before["contain"].deadline
+    assert after["contain"].status == pb.CLOCK_STATUS_RUNNING

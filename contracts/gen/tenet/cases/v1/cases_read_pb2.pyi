@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from tenet.cases.v1 import cases_pb2 as _cases_pb2
+from tenet.cases.v1 import cases_people_pb2 as _cases_people_pb2
 from tenet.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -71,6 +72,7 @@ class GetCaseResponse(_message.Message):
     ACTIONS_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
     ENQUIRIES_FIELD_NUMBER: _builtins.int
+    SERVICE_LEVELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def case(self) -> _cases_pb2.Case: ...
     @_builtins.property
@@ -83,6 +85,10 @@ class GetCaseResponse(_message.Message):
     def notices(self) -> _containers.RepeatedCompositeFieldContainer[_cases_pb2.Notice]: ...
     @_builtins.property
     def enquiries(self) -> _containers.RepeatedCompositeFieldContainer[_cases_pb2.Enquiry]: ...
+    @_builtins.property
+    def service_levels(self) -> _containers.RepeatedCompositeFieldContainer[_cases_people_pb2.ServiceLevel]:
+        """The case's clocks, those that are over with them; none in an answer as it happened."""
+
     def __init__(
         self,
         *,
@@ -91,10 +97,11 @@ class GetCaseResponse(_message.Message):
         actions: _abc.Iterable[_cases_pb2.Action] | None = ...,
         notices: _abc.Iterable[_cases_pb2.Notice] | None = ...,
         enquiries: _abc.Iterable[_cases_pb2.Enquiry] | None = ...,
+        service_levels: _abc.Iterable[_cases_people_pb2.ServiceLevel] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["case", b"case", "sight", b"sight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "case", b"case", "enquiries", b"enquiries", "notices", b"notices", "sight", b"sight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "case", b"case", "enquiries", b"enquiries", "notices", b"notices", "service_levels", b"service_levels", "sight", b"sight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -179,6 +186,7 @@ class ListCasesResponse(_message.Message):
 
     CASES_FIELD_NUMBER: _builtins.int
     SIGHTS_FIELD_NUMBER: _builtins.int
+    SERVICE_LEVELS_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def cases(self) -> _containers.RepeatedCompositeFieldContainer[_cases_pb2.Case]:
@@ -189,17 +197,22 @@ class ListCasesResponse(_message.Message):
         """What this answer shows, per tenant that has something in it; to be handed back with a decision."""
 
     @_builtins.property
+    def service_levels(self) -> _containers.RepeatedCompositeFieldContainer[_cases_people_pb2.ServiceLevel]:
+        """The clocks of these cases that are not over."""
+
+    @_builtins.property
     def page(self) -> _common_pb2.Page: ...
     def __init__(
         self,
         *,
         cases: _abc.Iterable[_cases_pb2.Case] | None = ...,
         sights: _abc.Mapping[_builtins.str, _common_pb2.Sight] | None = ...,
+        service_levels: _abc.Iterable[_cases_people_pb2.ServiceLevel] | None = ...,
         page: _common_pb2.Page | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "page", b"page", "sights", b"sights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "page", b"page", "service_levels", b"service_levels", "sights", b"sights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
