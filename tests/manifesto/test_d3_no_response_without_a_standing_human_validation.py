@@ -48,7 +48,7 @@ LEADING = (
 )
 """What leads to a response: asked for more often than the rest."""
 AMBER = common.LABEL_AMBER
-PAGE = common.PageRequest(page_size=1_000)
+PAGE = common.PageRequest(page_size=500)
 CHARTER = """
 charter: 1
 title: Everything

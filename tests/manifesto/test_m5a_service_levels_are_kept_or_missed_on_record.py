@@ -218,9 +218,10 @@ async def test_a_lead_sees_pauses_and_resumes_the_clocks_at_the_command_line(
     one = ("-t", service.tenant_id, case_id, "contain")
     await tenet("pause", *one, "--reason", "A change freeze.")
     await becomes(service, CONTAIN, PAUSED)
-    shown = await tenet("list", "-t", service.tenant_id, "--case", case_id)
-    assert "A change freeze." in shown
-    assert shown.count("running") == 3
+    of_case = ("list", "-t", service.tenant_id, "--case", case_id)
+    assert "A change freeze." in await tenet(*of_case, "--json")
+    shown = await tenet(*of_case)
+    assert (shown.count("paused"), shown.count("running")) == (1, 3)
     assert "until" in await tenet("resume", *one)
     await becomes(service, CONTAIN, RUNNING)
 

@@ -16,6 +16,10 @@ from services.cases.projections.index_assets import IndexAssetRow, IndexAssets
 
 MAX_MARKS = 1_000
 """Most marks of one case, or rows of other cases that share them, that are looked at; the latest first."""
+MAX_OF_ONE_MARK = 50
+"""Where these are more: rows of each mark by itself, so that a rare one is not crowded out by a common one."""
+MAX_ASKED_ALONE = 100
+"""Marks of one case that are then asked about one by one, the strong ones first."""
 MAX_HOPS = 5
 """How far a merged case is followed to the one that it is worked in."""
 MAX_SIMILAR = 20
@@ -122,18 +126,32 @@ class Recognition:
         own: Sequence[str],
         at: int | None,
     ) -> list[MarkRow]:
-        wanted = sorted({mark.shared for mark in marks if mark.kind.value in kinds})
+        asked = [mark for mark in sorted(marks, key=lambda each: not each.strong) if mark.kind.value in kinds]
+        wanted = list(dict.fromkeys(mark.shared for mark in asked))
         if not wanted:
             return []
+        found, more = await self._having(tenant_id, wanted, kinds, MAX_MARKS, at)
+        if more:
+            # What very many cases have would crowd out the rare thing that tells an attack.
+            pages = [
+                await self._having(tenant_id, [each], kinds, MAX_OF_ONE_MARK, at) for each in wanted[:MAX_ASKED_ALONE]
+            ]
+            found = [row for rows, _ in pages for row in rows]
+        return [row for row in found if row.case_id not in own]
+
+    async def _having(
+        self, tenant_id: TenantId, shared: Sequence[str], kinds: Sequence[str], limit: int, at: int | None
+    ) -> tuple[list[MarkRow], bool]:
+        """The latest marks that are one of these, and whether there are more."""
         page = await self._marks.list(
             self._reader,
             [tenant_id],
-            [one_of("shared", wanted), one_of("kind", kinds)],
+            [one_of("shared", shared), one_of("kind", kinds)],
             [descending("from_position")],
-            PageRequest(MAX_MARKS),
+            PageRequest(limit),
             at=at,
         )
-        return [item.document for item in page.items if item.document.case_id not in own]
+        return [item.document for item in page.items], bool(page.next_token)
 
     async def _roots(self, tenant_id: TenantId, case_ids: set[str], at: int | None) -> dict[str, CaseRow]:
         """The case that each of these is worked in: itself, or the one that it was merged into."""

@@ -13,8 +13,8 @@ from contracts.ids import TenantId, derive_id, stream_name
 from infra.event_store.handler import Committed, Unit
 from infra.event_store.repository import Aggregate, Loaded
 from infra.object_store import ObjectRef
-from infra.read_database.reader.conditions import Comparison, Condition
-from infra.read_database.reader.pages import Document, Page
+from infra.read_database.reader.conditions import Comparison, Condition, Order, descending
+from infra.read_database.reader.pages import Document, Page, PageRequest
 
 
 class Objects:
@@ -130,15 +130,26 @@ class MemoryReader:
         return Document(tenant_id, key, document, last, last) if document is not None else None
 
     async def list(
-        self, view: Any, tenant_ids: Sequence[TenantId], where: Sequence[Condition], *_: object, **__: object
+        self,
+        view: Any,
+        tenant_ids: Sequence[TenantId],
+        where: Sequence[Condition],
+        order: Sequence[Order],
+        page: PageRequest,
+        **_: object,
     ) -> Page[Any]:
+        """In the order of recording, and the latest first where that is asked for; other orders are not kept."""
         last = len(self.ledger.entries) - 1
         items = [
             Document(tenant_ids[0], key, document, last, last)
             for key, document in self.fold(view).items()
             if all(_holds(condition, {"key": key, **view.columns(document)}) for condition in where)
         ]
-        return Page(items=items, next_token="", positions={}, not_ready=(), view=view.NAME, version=view.VERSION)
+        if order and order[0] == descending("from_position"):
+            items.reverse()
+        shown, more = items[: page.limit], len(items) > page.limit
+        token = "more" if more else ""
+        return Page(items=shown, next_token=token, positions={}, not_ready=(), view=view.NAME, version=view.VERSION)
 
     def fold(self, view: Any) -> dict[str, Any]:
         documents: dict[str, Any] = {}

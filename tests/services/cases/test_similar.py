@@ -10,6 +10,7 @@ from contracts.events.case_work import JoiningRule, LinkSuggested, ObservableKin
 from services.cases.domain import errors
 from services.cases.domain.joining import LONG_WINDOW, MAX_SHARED_BY
 from services.cases.projections import CASE_MARKS, CASES, INDEX_ASSETS, LINK_SUGGESTIONS
+from services.cases.projections import recognition as recognising
 from services.cases.projections.recognition import Recognition
 from tests.services.cases.casework import accept, add_observable, close, decline, seen
 from tests.services.cases.world import TENANT, World
@@ -76,6 +77,20 @@ async def test_what_very_many_cases_have_joins_none_of_them(world: World) -> Non
     first, *_, last = world.events(TracesDrawn)
     assert first.case_id in suggested
     assert last.case_id not in suggested
+
+
+async def test_a_rare_mark_is_not_crowded_out_by_what_many_cases_have(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognising, "MAX_MARKS", 6)
+    monkeypatch.setattr(recognising, "MAX_OF_ONE_MARK", 3)
+    first, _ = await seen(world, "1", f"hashes: SHA256={HASH}")
+    world.now += timedelta(days=30)
+    for number in range(8):
+        await seen(world, "x" * (number + 2), "domain: proxy.example.net")
+    last, _ = await seen(world, "y" * 12, "domain: proxy.example.net", f"hashes: SHA256={HASH}")
+    pairs = [{each.case_id, each.with_case_id} for each in world.events(LinkSuggested)]
+    assert {first, last} in pairs
 
 
 async def test_similar_cases_say_what_they_share_and_count_a_merged_one_once(world: World) -> None:

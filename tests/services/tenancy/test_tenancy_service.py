@@ -36,6 +36,12 @@ async def asking(running: Running, name: str = "admin") -> tuple[Any, Any]:
     return client, client.stub(tenancy_read_pb2_grpc.TenancyReadServiceStub)
 
 
+async def head(running: Running) -> int:
+    """The last position of the provider's ledger: a view that has come so far knows all that was done before."""
+    await running.tenancy.directory.refresh()
+    return running.tenancy.directory.state.next_position - 1
+
+
 async def tenant_of(running: Running, tenant_id: str, position: int | None = None) -> tenancy_pb2.Tenant:
     client, stub = await asking(running)
     request = read_pb.GetTenantRequest(tenant_id=tenant_id, min_position=position)
@@ -155,7 +161,8 @@ async def test_an_unknown_tenant_and_a_foreign_one_are_answered_identically(runn
     principal_id, name = await running.register(own)
     await running.grant(principal_id, ROLE.ROLE_CUSTOMER_VIEWER, own)
     client, stub = await asking(running, name)
-    assert (await client.call(stub.GetTenant, read_pb.GetTenantRequest(tenant_id=own))).tenant.cell == ""
+    request = read_pb.GetTenantRequest(tenant_id=own, min_position=await head(running))
+    assert (await client.call(stub.GetTenant, request)).tenant.cell == ""
     answers = []
     for tenant_id in (foreign, "no-such-tenant"):
         with pytest.raises(RemoteError) as refusal:
@@ -211,7 +218,8 @@ async def test_who_looks_at_the_access_log_finds_who_saw_names_and_what_was_refu
     principal_id, name = await running.register(tenant_id)
     await running.grant(principal_id, ROLE.ROLE_CUSTOMER_VIEWER, tenant_id)
     client, stub = await asking(running, name)
-    await client.call(stub.GetTenant, read_pb.GetTenantRequest(tenant_id=tenant_id))
+    request = read_pb.GetTenantRequest(tenant_id=tenant_id, min_position=await head(running))
+    await client.call(stub.GetTenant, request)
     with pytest.raises(RemoteError):
         await client.call(stub.ListPrincipals, read_pb.ListPrincipalsRequest())
     admin, reading = await asking(running)
@@ -284,7 +292,8 @@ async def test_a_revoked_grant_no_longer_lets_in_and_can_be_given_again(running:
     principal_id, name = await running.register(home)
     grant_id = await running.grant(principal_id, ROLE.ROLE_CUSTOMER_VIEWER, home)
     client, reading = await asking(running, name)
-    await client.call(reading.GetTenant, read_pb.GetTenantRequest(tenant_id=home))
+    request = read_pb.GetTenantRequest(tenant_id=home, min_position=await head(running))
+    await client.call(reading.GetTenant, request)
     admin, stub = await running.admin()
     await admin.call(stub.RevokeGrant, pb.RevokeGrantRequest(request_id=request_id(), grant_id=grant_id))
     await running.tenancy.directory.refresh()
