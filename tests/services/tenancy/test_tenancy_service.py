@@ -218,8 +218,8 @@ async def test_who_looks_at_the_access_log_finds_who_saw_names_and_what_was_refu
     principal_id, name = await running.register(tenant_id)
     await running.grant(principal_id, ROLE.ROLE_CUSTOMER_VIEWER, tenant_id)
     client, stub = await asking(running, name)
-    request = read_pb.GetTenantRequest(tenant_id=tenant_id, min_position=await head(running))
-    await client.call(stub.GetTenant, request)
+    looked_at = read_pb.GetTenantRequest(tenant_id=tenant_id, min_position=await head(running))
+    await client.call(stub.GetTenant, looked_at)
     with pytest.raises(RemoteError):
         await client.call(stub.ListPrincipals, read_pb.ListPrincipalsRequest())
     admin, reading = await asking(running)
