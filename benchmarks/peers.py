@@ -85,7 +85,7 @@ def _until_open(address: str) -> None:
         except OSError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.1)
+            time.sleep(0.1)  # The server says nothing when it is ready; its port is all that can be asked.
         else:
             return
 

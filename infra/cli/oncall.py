@@ -4,8 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
-import yaml
-from google.protobuf.json_format import ParseDict, ParseError
 from tenet.cases.v1 import cases_pb2
 from tenet.cases.v1 import cases_people_pb2 as pb
 from tenet.cases.v1 import cases_people_read_pb2 as read
@@ -15,9 +13,9 @@ from tenet.cases.v1 import cases_people_rota_write_pb2 as overrides
 from tenet.cases.v1 import cases_people_write_pb2 as write
 
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.definitions import read_definition
 from infra.cli.output import show_json, show_table
 from infra.cli.paging import every
-from infra.cli.problems import UsageProblem
 from infra.cli.session import Session
 from infra.cli.words import moment, time_of, value_of, value_or_none, word
 
@@ -33,22 +31,14 @@ def publish(
     """Publishes a version of a rota, and says how many gaps lie ahead."""
 
     async def work(session: Session) -> None:
-        answer = await session.ask(admin.PublishRotaRequest(definition=_read(file)), admin.PublishRotaResponse)
+        answer = await session.ask(
+            admin.PublishRotaRequest(definition=read_definition(file, pb.RotaDefinition, what="rota")),
+            admin.PublishRotaResponse,
+        )
         state = "published" if answer.changed else "unchanged"
         print(f"{answer.rota_id} {state}; {answer.gaps} gap(s) found ahead.")
 
     call(work, who, server)
-
-
-def _read(file: Path) -> pb.RotaDefinition:
-    """Raises UsageProblem."""
-    try:
-        # Every scalar is a text here, so that no time turns into something else by accident.
-        found = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  # makes only strings, lists and mappings.
-        return ParseDict(found, pb.RotaDefinition())
-    except (OSError, yaml.YAMLError, ParseError, AttributeError, TypeError) as error:
-        hint = "the fields are those of RotaDefinition in cases_people.proto."
-        raise UsageProblem(f"{file} is no rota: {str(error)[:300]}", hint=hint) from error
 
 
 @app.command("who")

@@ -3,17 +3,15 @@
 from pathlib import Path
 
 import typer
-import yaml
-from google.protobuf.json_format import ParseDict, ParseError
 from tenet.cases.v1 import cases_pb2
 from tenet.cases.v1 import cases_people_pb2 as pb
 from tenet.cases.v1 import cases_people_read_pb2 as read
 from tenet.cases.v1 import cases_people_write_pb2 as write
 
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.definitions import read_definition
 from infra.cli.output import show_json, show_table
 from infra.cli.paging import every
-from infra.cli.problems import UsageProblem
 from infra.cli.session import Session
 from infra.cli.words import time_of, value_of, word
 
@@ -132,19 +130,10 @@ def publish_calendar(
     """Publishes a version of a business calendar; clocks that run stay on theirs."""
 
     async def work(session: Session) -> None:
-        request = write.PublishCalendarRequest(tenant_id=tenant(tenant_id), definition=_calendar(file))
+        request = write.PublishCalendarRequest(
+            tenant_id=tenant(tenant_id), definition=read_definition(file, pb.CalendarDefinition, what="calendar")
+        )
         answer = await session.ask(request, write.PublishCalendarResponse)
         print("published" if answer.changed else "unchanged")
 
     call(work, who, server)
-
-
-def _calendar(file: Path) -> pb.CalendarDefinition:
-    """Raises UsageProblem."""
-    try:
-        # Every scalar is a text here: a clock's 09:00 and a day's date are no numbers.
-        found = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  # makes only strings, lists and mappings.
-        return ParseDict(found, pb.CalendarDefinition())
-    except (OSError, yaml.YAMLError, ParseError, AttributeError, TypeError) as error:
-        hint = "the fields are those of CalendarDefinition in cases_people.proto."
-        raise UsageProblem(f"{file} is no calendar: {str(error)[:300]}", hint=hint) from error

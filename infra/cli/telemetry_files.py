@@ -60,8 +60,8 @@ def readable(path: Path) -> Iterator[None]:
         tarfile.TarError,
         zlib.error,
         zstandard.ZstdError,
-        NotImplementedError,
-        RuntimeError,
+        NotImplementedError,  # Of `zipfile`: a way of packing that it does not know.
+        RuntimeError,  # Of `zipfile`: an archive under a password.
     ) as error:
         raise Problem(
             "FILE_UNREADABLE",

@@ -115,6 +115,7 @@ async def _measured(request: web.Request, handler: Handler) -> web.StreamRespons
         body = {"reason": "DEADLINE_EXCEEDED", "message": "It took too long; sending the same again repeats nothing."}
         return web.json_response(body, status=status, headers={"Retry-After": RETRY_SECONDS})
     except Exception:
+        # The sender gets an answer of our shape whatever it was, and nothing of its inside.
         log.exception("intake_failed", path=path)
         return web.json_response({"reason": "INTERNAL", "message": "The log of the service says more."}, status=500)
     finally:
