@@ -65,6 +65,7 @@ async def travel(provider: Provider) -> Journey:
         report_id = await _report(provider, customer)
     await _be_refused(provider, customer)
     entries = tuple(await _entries(provider, customer))
+    await provider.views_have_seen(customer, len(entries) - 1)
     return Journey(customer, raised["trace"].split("-")[1], raised["trace"], report_id, entries)
 
 
