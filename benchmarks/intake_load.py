@@ -17,17 +17,20 @@ FIRES_EACH = 1_000
 """One record in so many fires a rule of Tenet's own, on one host, so that it is one detection with a growing count."""
 
 
-def batches(host: str, records: int, first: int = 0) -> Iterator[bytes]:
-    """Batches of process creations without end, packed as shippers pack them; every record is another one."""
+def batches(host: str, records: int, first: int = 0, fires_each: int = FIRES_EACH) -> Iterator[bytes]:
+    """Batches of process creations without end, packed as shippers pack them; every record is another one.
+
+    One of `fires_each` is an alert (1: all are).
+    """
     while True:
-        body = b"".join(_record(host, number) for number in range(first, first + records))
+        body = b"".join(_record(host, number, fires_each) for number in range(first, first + records))
         yield gzip.compress(body, 1)
         first += records
 
 
-def _record(host: str, number: int) -> bytes:
+def _record(host: str, number: int, fires_each: int) -> bytes:
     command = f"C:\\Windows\\System32\\svchost.exe -k group{number % 97} -p -s service{number}"
-    if number % FIRES_EACH == FIRES_EACH - 1:
+    if number % fires_each == fires_each - 1:
         command = "vssadmin.exe Delete Shadows /all /quiet"
     second = number // 1_000
     return (

@@ -1,6 +1,6 @@
 """All benchmarks one after another, their results into the README: `python -m benchmarks.run [--no-write] [NAME …]`.
 
-Takes under four minutes on a machine that does nothing else, which is the only kind of machine to run it on.
+Takes about five minutes on a machine that does nothing else, which is the only kind of machine to run it on.
 """
 
 import argparse

@@ -8,6 +8,7 @@ import hashlib
 import re
 import secrets
 import time
+from datetime import datetime
 from typing import NewType
 
 TenantId = NewType("TenantId", str)
@@ -27,6 +28,11 @@ def new_id(kind: str) -> str:
     """A fresh identifier that sorts by its time of making: 48 bits of milliseconds, then 80 random bits."""
     value = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
     return f"{kind}-{_base32(value)}"
+
+
+def last_id_of(kind: str, at: datetime) -> str:
+    """The greatest identifier that `new_id` can have made by `at` (aware), in milliseconds; later ones are greater."""
+    return f"{kind}-{_base32((int(at.timestamp() * 1000) << 80) | (2**80 - 1))}"
 
 
 def derive_id(kind: str, *parts: str | int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.runtime.postgres import EmbeddedPostgres
+from infra.runtime.settings import Settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,3 +48,12 @@ def embedded_server(start_postgres: Callable[[], EmbeddedPostgres]) -> EmbeddedP
 def postgres_server(embedded_server: EmbeddedPostgres) -> str:
     """The superuser's connection URI to database `postgres` of the shared server."""
     return embedded_server.dsn()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Recorded data by others; absent on most machines."""
+    path = Settings.from_env().shared_data
+    if not path.is_dir():
+        pytest.skip(f"recorded data is absent: {path} (set TENET_SHARED_DATA)")
+    return path

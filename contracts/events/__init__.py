@@ -2,26 +2,34 @@
 
 from contracts.events import (
     assets,
+    blind_reviews,
     case_work,
     cases,
     certifications,
     detections,
+    intelligence,
     ledger,
     messages,
     people,
     reporting,
+    rule_lives,
+    rule_publishers,
     tenancy,
 )
 
 __all__ = [
     "assets",
+    "blind_reviews",
     "case_work",
     "cases",
     "certifications",
     "detections",
+    "intelligence",
     "ledger",
     "messages",
     "people",
     "reporting",
+    "rule_lives",
+    "rule_publishers",
     "tenancy",
 ]

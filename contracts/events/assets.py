@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from contracts.events.base import Event, Instant, Sealed, event
+from contracts.events.base import Event, Instant, Payload, Sealed, Value, event, upcaster
 from contracts.events.subjects import Evidence, Sight, Verdict
 from contracts.labels import Label
 
@@ -42,10 +42,32 @@ class FindingKind(StrEnum):
     NEWCOMER = "newcomer"
 
 
-@event("tenet.assets.AssetRegistered", category="asset")
+class VulnerabilityFeed(StrEnum):
+    """A published list that tells how likely vulnerabilities are to be exploited."""
+
+    KEV = "kev"
+    """CISA's catalogue of known exploited vulnerabilities."""
+    EPSS = "epss"
+    """FIRST's Exploit Prediction Scoring System: a probability for each vulnerability."""
+
+
+class FeedVersion(Value):
+    """A version of a feed that an assessment rests on. `position` is that of its import in the provider's ledger."""
+
+    feed: VulnerabilityFeed
+    version: str
+    sha256: str
+    position: int
+
+
+@event("tenet.assets.AssetRegistered", category="asset", version=2)
 class AssetRegistered(Event):
     """`value` is the business criticality from 1 (lowest) to 5. `name_index` and `address_indexes` are blind indexes
-    (HMAC-SHA-256 under the tenant's search key) by which telemetry is matched to the asset."""
+    (HMAC-SHA-256 under the tenant's search key) by which telemetry is matched to the asset.
+
+    `external_id` is the identifier by which an action connector knows the asset (an agent or directory id), and
+    `external_id_index` its blind index.
+    """
 
     asset_id: str
     kind: AssetKind
@@ -58,8 +80,15 @@ class AssetRegistered(Event):
     business_context: Sealed | None
     name_index: str
     address_indexes: tuple[str, ...]
-    external_id: str | None
-    """The identifier by which an action connector knows the asset (an agent or directory id), opaque here."""
+    external_id: Sealed | str | None
+    """A text only where version 1 wrote it, in the clear."""
+    external_id_index: str | None
+
+
+@upcaster("tenet.assets.AssetRegistered", 1)
+def _asset_registered_1(payload: Payload) -> Payload:
+    """What stood in the clear cannot be sealed afterwards, nor indexed without the tenant's key."""
+    return {**payload, "external_id_index": None}
 
 
 @event("tenet.assets.AssetReclassified", category="asset")
@@ -152,3 +181,30 @@ class FindingFixVerified(Event):
     finding_id: str
     asset_ids: tuple[str, ...]
     observation: Evidence
+
+
+@event("tenet.assets.FindingReassessed", category="finding")
+class FindingReassessed(Event):
+    """The feeds say something else of the finding's vulnerability than the finding did. The values stand in place of
+    those before; `feeds` are the versions that say so. None is not known, as in FindingReported."""
+
+    finding_id: str
+    likelihood_millionths: int | None
+    known_exploited: bool | None
+    feeds: tuple[FeedVersion, ...]
+
+
+@event("tenet.assets.VulnerabilityFeedImported", category="vulnerability_feed")
+class VulnerabilityFeedImported(Event):
+    """One version of a feed, in the provider's ledger. Its content as published lies in the object store as `sha256`.
+    `added`, `changed` and `removed` count vulnerabilities against the version before."""
+
+    feed_id: str
+    feed: VulnerabilityFeed
+    version: str
+    released_at: Instant
+    sha256: str
+    entries: int
+    added: int
+    changed: int
+    removed: int

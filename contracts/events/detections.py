@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from contracts.events.base import Event, Instant, Payload, Sealed, Value, event, upcaster
 from contracts.events.subjects import Evidence, Sight, Verdict
+from contracts.ids import TenantId
 from contracts.labels import Label
 
 
@@ -60,10 +61,13 @@ def _telemetry_received_1(payload: Payload) -> Payload:
     return {**payload, "first_record": None}
 
 
-@event("tenet.detections.RulePackImported", category="rule_pack")
+@event("tenet.detections.RulePackImported", category="rule_pack", version=2)
 class RulePackImported(Event):
     """In the provider's ledger. `sha256` is the hash of the pack as published, kept in the object store. `failed` names
-    the first rules that do not compile, `failed_total` counts all of them."""
+    the first rules that do not compile, `failed_total` counts all of them.
+
+    The same pack is imported again when it comes with the signature of somebody else than before, or with its first.
+    """
 
     pack_id: str
     name: str
@@ -73,6 +77,16 @@ class RulePackImported(Event):
     failed_total: int
     failed_sha256: str | None = None
     """The object of the provider that names all failed rules with their reasons, as JSON lines; None if none failed."""
+    signer: str | None
+    """The verifier key of the trusted publisher who signed it; None for a pack without a signature."""
+    signature_sha256: str | None
+    """The object of the provider that is the signature as it came; None exactly where `signer` is."""
+
+
+@upcaster("tenet.detections.RulePackImported", 1)
+def _rule_pack_imported_1(payload: Payload) -> Payload:
+    """Packs came without signatures."""
+    return {**payload, "signer": None, "signature_sha256": None}
 
 
 @event("tenet.detections.RulePackDeployed", category="rule_pack")
@@ -85,11 +99,13 @@ class RulePackDeployed(Event):
 
 
 class RuleKind(StrEnum):
-    """What fired: a Sigma rule, a Sigma correlation over several records, or the signature of another product."""
+    """What fired: a Sigma rule, a Sigma correlation over several records, the signature of another product, or an
+    indicator that telemetry named."""
 
     SIGMA = "sigma"
     CORRELATION = "correlation"
     SIGNATURE = "signature"
+    INDICATOR = "indicator"
 
 
 class GroupIdentity(Value):
@@ -106,14 +122,35 @@ class GroupIdentity(Value):
     values: str = ""
 
 
-@event("tenet.detections.DetectionRaised", category="detection", version=2)
+class IndicatorRef(Value):
+    """The indicator that matched, and the import that brought it.
+
+    `position` is that of the import in the ledger of `ledger`, and `set_sha256` the hash of all that the source said
+    from there on. `confidence_percent` is the indicator's confidence at the time, decayed by its age; None where its
+    source gave none. `observable` is the kind of what matched: `address`, `domain`, `hash`, ….
+    """
+
+    indicator_id: str
+    observable: str
+    source: str
+    set_sha256: str
+    ledger: TenantId
+    position: int
+    confidence_percent: int | None
+    label: Label
+
+
+@event("tenet.detections.DetectionRaised", category="detection", version=3)
 class DetectionRaised(Event):
     """Activity that a rule, or the alert of another product, says is suspicious: the first of a group.
 
     `group_key` is a blind index over what and where, so equal activity joins and nothing personal shows. `asset_ids`
     are the registered assets involved, `asset_value` the highest value among them as known then (None: no registered
     asset). `severity_id` after OCSF, 0 when the source tells none; `techniques` are ATT&CK ids. `identity` is None
-    where it was not recorded yet.
+    where it was not recorded yet. `indicator` is None where none of our intelligence matched: a hunt may bring a list
+    of its own. `sightings` is how many other customers at least were known to have had the same lately; None where the
+    tenant takes no part in sharing that, or it was not recorded yet. `exposure` is the furthest from where an open
+    finding on one of the assets could be reached then (internet, internal, none); None where nobody knew.
     """
 
     detection_id: str
@@ -134,6 +171,9 @@ class DetectionRaised(Event):
     label: Label
     kind: RuleKind = RuleKind.SIGMA
     identity: GroupIdentity | None = None
+    indicator: IndicatorRef | None = None
+    sightings: int | None = None
+    exposure: str | None = None
 
 
 @upcaster("tenet.detections.DetectionRaised", 1)
@@ -141,6 +181,12 @@ def _detection_raised_1(payload: Payload) -> Payload:
     """There were no correlations, and only what a pack did not bring was another product's signature."""
     kind = RuleKind.SIGMA if payload["rule"]["pack_sha256"] else RuleKind.SIGNATURE
     return {**payload, "kind": kind.value, "identity": None}
+
+
+@upcaster("tenet.detections.DetectionRaised", 2)
+def _detection_raised_2(payload: Payload) -> Payload:
+    """Indicators raised nothing yet; sightings of others and exposures were not recorded."""
+    return {**payload, "indicator": None, "sightings": None, "exposure": None}
 
 
 @event("tenet.detections.DetectionRepeated", category="detection")
@@ -221,13 +267,17 @@ class HuntKind(StrEnum):
     INDICATORS = "indicators"
 
 
-@event("tenet.detections.HuntCompleted", category="hunt")
+@event("tenet.detections.HuntCompleted", category="hunt", version=2)
 class HuntCompleted(Event):
     """Somebody looked through archived telemetry from `start` on and before `end`, and this came of it.
 
     `files` and `records` are what was looked at, `missing_hours` hours whose telemetry was not there any more, `found`
     the rows or records that answer the question; `truncated` where there were more than an answer holds.
     `detection_ids` are the detections that were raised or added to, marked retrospective by `DetectionFoundByHunt`.
+
+    A `dry_run` raises nothing whatever it finds. Of the hits of any other, `known` had counted in a detection before,
+    and `hidden` are kept back by a suppression, or are expected; the rest is the object `hits_sha256`, so that no later
+    hunt counts them again (None: there are none).
     """
 
     hunt_id: str
@@ -242,6 +292,16 @@ class HuntCompleted(Event):
     found: int
     truncated: bool
     detection_ids: tuple[str, ...]
+    dry_run: bool = False
+    known: int = 0
+    hidden: int = 0
+    hits_sha256: str | None = None
+
+
+@upcaster("tenet.detections.HuntCompleted", 1)
+def _hunt_completed_1(payload: Payload) -> Payload:
+    """There were questions in SQL only, which raise nothing and hide nothing."""
+    return {**payload, "dry_run": False, "known": 0, "hidden": 0, "hits_sha256": None}
 
 
 @event("tenet.detections.DetectionFoundByHunt", category="detection")

@@ -1,8 +1,8 @@
-"""Events of the cases service about messages to contacts: the intent, the attempt, and what became of it."""
+"""Events of the cases service about messages to people: the intent, the attempt, what became of it, the ways."""
 
 from enum import StrEnum
 
-from contracts.events.base import Event, Sealed, event
+from contracts.events.base import Event, Payload, Sealed, Value, event, upcaster
 from contracts.labels import Label
 
 
@@ -11,14 +11,17 @@ class MessageAbout(StrEnum):
 
     NOTICE = "notice"
     ENQUIRY = "enquiry"
+    PAGE = "page"
+    """One call of a page: what was sent, or climbed, at the position that the message speaks of."""
 
 
-@event("tenet.cases.MessageDispatched", category="message")
+@event("tenet.cases.MessageDispatched", category="message", version=2)
 class MessageDispatched(Event):
-    """The intent to bring what stands at `about_position` to a contact, recorded before anything is sent.
+    """The intent to bring what stands at `about_position` to a person, recorded before anything is sent.
 
-    `messenger` is the configured way, `address` the recipient as that way writes it. The message's identifier is the
-    same at every try, so that a second copy can be known as one.
+    `messenger` is the configured way, `address` the recipient as that way writes it; None for a page, whose recipient's
+    addresses stay in the provider's ledger. The message's identifier is the same at every try, so that a second copy
+    can be known as one.
     """
 
     message_id: str
@@ -29,8 +32,14 @@ class MessageDispatched(Event):
     recipient_principal_id: str
     channel: str
     messenger: str
-    address: Sealed
+    address: Sealed | None
     label: Label
+
+
+@upcaster("tenet.cases.MessageDispatched", 1)
+def _message_dispatched_1(payload: Payload) -> Payload:
+    """Every message was to a contact and had its address; now there are pages besides."""
+    return payload
 
 
 @event("tenet.cases.MessageAttempted", category="message")
@@ -63,3 +72,24 @@ class MessageLost(Event):
 
     message_id: str
     reason: str
+
+
+class PageWay(Value):
+    """One way to a person: a messenger, and the person's address as that messenger writes it. `channel` names it."""
+
+    channel: str
+    messenger: str
+    address: Sealed
+
+
+@event("tenet.cases.PageContactSet", category="page_contact")
+class PageContactSet(Event):
+    """How a person on call is reached from here on, in the order of trying; without a way, on the screen only.
+
+    In the provider's ledger, and nowhere else: messages name the channel and the messenger, never the address. They
+    cite this by `digest`, the SHA-256 of the person with the channels and messengers.
+    """
+
+    principal_id: str
+    digest: str
+    ways: tuple[PageWay, ...]

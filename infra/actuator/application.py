@@ -1,4 +1,4 @@
-"""The actuator's HTTP interface: commands in, state out, and the control that makes it misbehave."""
+"""The actuator's HTTP interface: commands and messages in, state out, and the control that makes it misbehave."""
 
 import asyncio
 import hmac
@@ -27,7 +27,7 @@ class Actuator:
         self, state: ActuatorState, credentials: Credentials, *, hang_seconds: float = MAX_HANG_SECONDS
     ) -> None:
         self._state, self._credentials, self._hang_seconds = state, credentials, hang_seconds
-        self._webhook = Webhook(credentials.webhook)
+        self._webhook, self._room = Webhook(credentials.webhook), Webhook(credentials.room)
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
@@ -37,6 +37,8 @@ class Actuator:
                 web.post("/openc2", self.command),
                 web.get("/state/{target}", self.state),
                 web.get("/effects/{command_id}", self.effects),
+                web.post("/room", self.message),
+                web.get("/room", self.messages),
                 web.post("/control", self.control),
             ]
         )
@@ -104,6 +106,23 @@ class Actuator:
         if not _bears(request, self._credentials.reading):
             return web.json_response({"error": "unauthorised"}, status=HTTPStatus.UNAUTHORIZED)
         return web.json_response({"effects": self._state.effects_of(request.match_info["command_id"])})
+
+    async def message(self, request: web.Request) -> web.Response:
+        """POST /room, signed likewise, with `{"text": …}`: what a chat room's incoming webhook takes."""
+        try:
+            content: Any = self._room.verify(await request.read(), dict(request.headers))
+            text = content["text"]
+        except WebhookVerificationError:
+            return web.Response(status=HTTPStatus.UNAUTHORIZED, text="the signature is missing, wrong or too old")
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return web.Response(status=HTTPStatus.BAD_REQUEST, text="a message is an object with a text")
+        self._state.post(request.headers["webhook-id"], str(text))
+        return web.Response(text="ok")
+
+    async def messages(self, request: web.Request) -> web.Response:
+        if not _bears(request, self._credentials.reading):
+            return web.json_response({"error": "unauthorised"}, status=HTTPStatus.UNAUTHORIZED)
+        return web.json_response({"messages": self._state.posted()})
 
     async def control(self, request: web.Request) -> web.Response:
         """POST /control with `Authorization: Bearer <control>` and `{"behaviour": "lie", "target": "dev-1"}`."""

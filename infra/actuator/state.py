@@ -1,4 +1,4 @@
-"""What the actuator keeps: commands by identifier, the state of targets, and how it was told to behave; in SQLite."""
+"""What the actuator keeps: commands and messages by identifier, the state of targets, how to behave; in SQLite."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,9 +17,12 @@ CREATE TABLE IF NOT EXISTS effects (
 CREATE TABLE IF NOT EXISTS targets (
     target TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (target, name)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS messages (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, text TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS behaviours (target TEXT PRIMARY KEY, behaviour TEXT NOT NULL) STRICT;
 """
 EVERY_TARGET = "*"
+MAX_MESSAGES = 1_000
+"""Messages that the room keeps; earlier ones go."""
 
 
 class Behaviour(StrEnum):
@@ -99,6 +102,19 @@ class ActuatorState:
         """How many effects a command had: never more than one, which fault tests check."""
         row = self._database.execute("SELECT count(*) FROM effects WHERE command_id = ?", (command_id,)).fetchone()
         return int(row[0])
+
+    def post(self, message_id: str, text: str) -> None:
+        """Keeps a message of the room; one that is known stays as it is."""
+        with self._transaction():
+            self._database.execute("INSERT OR IGNORE INTO messages (id, text) VALUES (?, ?)", (message_id, text))
+            self._database.execute(
+                "DELETE FROM messages WHERE number <= (SELECT max(number) FROM messages) - ?", (MAX_MESSAGES,)
+            )
+
+    def posted(self) -> list[dict[str, str]]:
+        """Messages of the room, the earliest first."""
+        rows = self._database.execute("SELECT id, text FROM messages ORDER BY number")
+        return [{"id": message_id, "text": text} for message_id, text in rows]
 
     def behave(self, target: str, behaviour: Behaviour) -> None:
         self._database.execute(

@@ -160,6 +160,11 @@ RULES: Mapping[str, Rule] = dict(
             },
         ),
         *_service(
+            "assets.v1.VulnerabilitiesReadService",
+            dict.fromkeys(("ListVulnerabilityFeeds", "GetVulnerability"), _provider(INVESTIGATORS, AUDITOR)),
+        ),
+        *_service("assets.v1.VulnerabilitiesAdminService", {"ImportVulnerabilityFeed": _provider(LEAD)}),
+        *_service(
             "detections.v1.TelemetryIngestService",
             {"IngestBatch": _write(SENSOR), "IngestStream": _write(SENSOR)},
         ),
@@ -169,7 +174,7 @@ RULES: Mapping[str, Rule] = dict(
                 "GetDetection": _read(READERS),
                 "ListDetections": _list(READERS),
                 "ListTriageQueue": _list(INVESTIGATORS),
-                "ListRulePacks": _provider(INVESTIGATORS, AUDITOR, ADMIN),
+                **dict.fromkeys(("ListRulePacks", "ListRulePublishers"), _provider(INVESTIGATORS, AUDITOR, ADMIN)),
                 "GetCustomerReport": _read(READERS),
                 "ListCustomerReports": _list(READERS),
             },
@@ -186,6 +191,33 @@ RULES: Mapping[str, Rule] = dict(
                 "WithdrawCustomerReportValidation": _write(VALIDATORS),
             },
         ),
+        *_service(
+            "detections.v1.IntelligenceReadService",
+            {
+                **dict.fromkeys(
+                    ("ListIntelligenceSources", "ListTechniques"),
+                    Rule(Scope.TENANT, INVESTIGATORS | {AUDITOR}, frozenset({ADMIN})),
+                ),
+                "ListIndicators": _read(INVESTIGATORS, AUDITOR),
+            },
+        ),
+        *_service(
+            "detections.v1.IntelligenceWriteService",
+            dict.fromkeys(
+                (
+                    "ImportIntelligence",
+                    "RetireIntelligenceSource",
+                    "ScheduleIntelligenceFetch",
+                    "FetchIntelligence",
+                ),
+                Rule(Scope.TENANT, frozenset({LEAD}), frozenset({ADMIN}), WRITABLE),
+            ),
+        ),
+        *_service("detections.v1.SightingsReadService", {"ListSightings": _read(READERS)}),
+        *_service(
+            "detections.v1.SightingsWriteService",
+            dict.fromkeys(("JoinSightingSharing", "LeaveSightingSharing"), _write(APPROVER)),
+        ),
         *_service("detections.v1.SuppressionsReadService", {"ListSuppressions": _list(READERS)}),
         *_service(
             "detections.v1.SuppressionsWriteService",
@@ -201,11 +233,45 @@ RULES: Mapping[str, Rule] = dict(
         ),
         *_service(
             "detections.v1.DetectionsAdminService",
-            {"ImportRulePack": _provider(ADMIN, LEAD), "DeployRulePack": _provider(ADMIN, LEAD)},
+            dict.fromkeys(
+                ("ImportRulePack", "DeployRulePack", "TrustRulePublisher", "DistrustRulePublisher"),
+                _provider(ADMIN, LEAD),
+            ),
+        ),
+        *_service(
+            "detections.v1.RulesReadService",
+            {
+                **dict.fromkeys(("GetRule", "ListRules"), Rule(Scope.TENANTS, READERS, frozenset({ADMIN}))),
+                "ListRuleExceptions": _list(READERS),
+            },
+        ),
+        *_service(
+            "detections.v1.RulesWriteService",
+            {
+                **dict.fromkeys(("ExceptRule", "RenewRuleException", "EndRuleException"), _write(VALIDATORS)),
+                **dict.fromkeys(("DisableRule", "EnableRule"), _write(LEAD)),
+            },
+        ),
+        *_service(
+            "detections.v1.RulesAdminService",
+            dict.fromkeys(("RetireRule", "ReinstateRule"), _provider(ADMIN, LEAD)),
         ),
         *_service("detections.v1.DetectionsBulkWriteService", {"ValidateDetections": _write(VALIDATORS)}),
         *_service("detections.v1.DetectionsClocksReadService", {"ListSourceClocks": _list(READERS)}),
         *_service("detections.v1.DetectionsHuntService", {"Hunt": _write(INVESTIGATORS)}),
+        *_service(
+            "detections.v1.BlindReviewsReadService",
+            {
+                "ListBlindReviewQueue": _list(VALIDATORS),
+                "GetBlindReviewShare": _read(LEAD, AUDITOR),
+                "ListBlindReviews": _read(LEAD, AUDITOR),
+                "GetVerdictAgreement": _read(READERS),
+            },
+        ),
+        *_service(
+            "detections.v1.BlindReviewsWriteService",
+            {"SetBlindReviewShare": _write(LEAD), "GiveBlindReview": _write(VALIDATORS)},
+        ),
         *_service(
             "cases.v1.CasesReadService",
             {
@@ -224,6 +290,7 @@ RULES: Mapping[str, Rule] = dict(
             "cases.v1.CasesPeopleReadService",
             {
                 "GetOnCall": _read(INVESTIGATORS, AUDITOR),
+                "GetOnCallOverview": _list(INVESTIGATORS, AUDITOR),
                 "ListPages": _list(INVESTIGATORS, AUDITOR),
                 "ListServiceLevels": _list(READERS),
                 "ListCalendars": _list(READERS),
@@ -247,12 +314,16 @@ RULES: Mapping[str, Rule] = dict(
         ),
         *_service(
             "cases.v1.CasesRotaReadService",
-            dict.fromkeys(("ListRotas", "ListHandovers", "GetHandover"), _provider(INVESTIGATORS, AUDITOR)),
+            {
+                **dict.fromkeys(("ListRotas", "ListHandovers", "GetHandover"), _provider(INVESTIGATORS, AUDITOR)),
+                "GetPageContact": _provider(INVESTIGATORS),
+            },
         ),
         *_service(
             "cases.v1.CasesRotaWriteService",
             {
                 **dict.fromkeys(("OverrideRota", "RemoveRotaOverride"), _provider(LEAD, ON_CALL)),
+                "SetPageContact": _provider(INVESTIGATORS),
                 **dict.fromkeys(("StartHandover", "AcceptHandoverItem", "CompleteHandover"), _provider(INVESTIGATORS)),
             },
         ),

@@ -19,6 +19,7 @@ from infra.cli import (
     detections,
     findings,
     handover,
+    intelligence,
     ledger,
     messages,
     oncall,
@@ -27,11 +28,13 @@ from infra.cli import (
     proofs,
     questions,
     reports,
+    reviews,
     rules,
     service_levels,
     suppressions,
     telemetry,
     tenants,
+    vulnerabilities,
 )
 from infra.cli.clocks import clocks
 from infra.cli.demo.command import demo
@@ -66,6 +69,8 @@ app.add_typer(access.grants, name="grant", rich_help_panel=PROVIDER)
 app.add_typer(access.keys, name="key", rich_help_panel=PROVIDER)
 app.add_typer(access.issuers, name="issuer", rich_help_panel=PROVIDER)
 app.add_typer(rules.rules, name="rules", rich_help_panel=PROVIDER)
+app.add_typer(intelligence.app, name="intelligence", rich_help_panel=PROVIDER)
+app.add_typer(vulnerabilities.app, name="vulnerability", rich_help_panel=PROVIDER)
 app.add_typer(certifications.app, name="certification", rich_help_panel=PROVIDER)
 app.add_typer(oncall.app, name="oncall", rich_help_panel=PROVIDER)
 app.add_typer(handover.app, name="handover", rich_help_panel=PROVIDER)
@@ -74,6 +79,8 @@ app.add_typer(assets.sensors, name="sensor", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(telemetry.ingest)
 app.command(rich_help_panel=WORK)(detections.queue)
 app.add_typer(detections.app, name="detection", rich_help_panel=WORK)
+app.add_typer(intelligence.sightings, name="sighting", rich_help_panel=WORK)
+app.add_typer(reviews.app, name="review", rich_help_panel=WORK)
 app.add_typer(suppressions.app, name="suppression", rich_help_panel=WORK)
 app.add_typer(suppressions.expected, name="expected", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(hunt)

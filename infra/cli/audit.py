@@ -1,23 +1,28 @@
 """`tenet audit export` and `tenet verify`: a part of a ledger that proves itself, and its check without any server."""
 
 import hashlib
+import json
 import re
 import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import grpc
 import typer
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn
 from tenet.ledger.v1 import ledger_audit_pb2 as pb
+from tenet.ledger.v1 import ledger_read_pb2 as ledger
 
+from contracts.ids import PROVIDER
 from infra.cli.checking import checking_commands
 from infra.cli.connection import As, Json, Server, TenantOption, call, tenant
 from infra.cli.output import console, say, show_json, show_pairs
 from infra.cli.problems import Problem, UsageProblem
-from infra.cli.proofs import verify_file
+from infra.cli.proofs import EXIT_NOT_CHECKED, is_proof, verify_file
 from infra.cli.session import Session
+from infra.grpc.status import RemoteError
 from infra.transparency import verifier
 
 app = typer.Typer(no_args_is_help=True, help="Check a ledger, or take a part of it along that proves itself.")
@@ -25,7 +30,7 @@ checking_commands(app)
 
 EXPORT_SECONDS = 1800.0
 """Deadline of an export: a million entries take some minutes."""
-PROOF_SUFFIX = ".tlog-proof"
+KEY_INTRODUCED = "tenet.ledger.LogKeyIntroduced"
 MAX_BUNDLE_BYTES = 64 * 2**30
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -58,7 +63,7 @@ def export(
     purpose: Annotated[str, typer.Option("--purpose", help="Why. Goes, sealed, into the ledger.")] = "audit",
     who: As = "",
     server: Server = "",
-    json: Json = False,
+    as_json: Json = False,
 ) -> None:
     """Write an audit bundle: entries with proofs, permitted values, reports. The ledger records that it was made."""
     request = pb.ExportBundleRequest(tenant_id=tenant(tenant_id), from_position=start, purpose=purpose)
@@ -68,8 +73,8 @@ def export(
         request.case_id = case
 
     async def work(session: Session) -> None:
-        taken = await take_bundle(session, request, directory, quiet=json)
-        if json:
+        taken = await take_bundle(session, request, directory, quiet=as_json)
+        if as_json:
             show_json({name: str(getattr(taken, name)) for name in Taken.__slots__})
             return
         show_pairs(
@@ -142,10 +147,56 @@ def _progress(quiet: bool) -> Progress:
     return Progress(*columns, console=console(), transient=True, disable=quiet)
 
 
+@app.command()
+def keys(tenant_id: TenantOption, as_json: Json = False, who: As = "", server: Server = "") -> None:
+    """The keys that signed a ledger's log, as the provider's ledger has them; compare them by another way as well."""
+
+    async def work(session: Session) -> None:
+        mine = [each for each in await _introduced(session) if each["log_tenant_id"] == tenant(tenant_id)]
+        if as_json:
+            show_json(mine)
+            return
+        for each in mine:
+            show_pairs(
+                [
+                    ("generation", each["generation"]),
+                    ("verifier key", each["verifier_key"]),
+                    ("fingerprint", each["fingerprint"]),
+                    ("recorded", f"at position {each['position']} of the provider's ledger"),
+                ]
+            )
+        if not mine:
+            say("No key is on record yet; the first one is within a minute of the log's first entry.")
+
+    call(work, who, server)
+
+
+async def _introduced(session: Session) -> list[dict[str, Any]]:
+    """Each key that the provider's ledger has on record. Raises RemoteError, and Problem for who may not read it."""
+    request = ledger.ReadRequest(tenant_id=PROVIDER, topics=[KEY_INTRODUCED])
+    try:
+        return [
+            json.loads(entry.entry)["data"] | {"position": entry.position}
+            async for batch in session.stream(request, ledger.ReadResponse)
+            for entry in batch.entries
+        ]
+    except RemoteError as error:
+        if error.code not in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED):
+            raise
+        raise Problem(
+            "PROVIDERS_LEDGER_CLOSED",
+            "The keys are on record in the provider's ledger, which you may not read.",
+            hint="an audit bundle carries them; ask the provider for the fingerprint by another way.",
+        ) from error
+
+
 def verify(
     directory: Annotated[Path, typer.Argument(metavar="PATH", help="A bundle's directory, or the file of one proof.")],
     key: Annotated[
-        list[str], typer.Option("--key", metavar="KEY", help="Fingerprint of a ledger's key, as you know it.")
+        list[str],
+        typer.Option(
+            "--key", metavar="KEY", help="Of a bundle: the fingerprint of a ledger's key. Of a proof: its verifier key."
+        ),
     ] = [],  # noqa: B006  # typer reads the default and never changes it.
     witness: Annotated[
         list[str], typer.Option("--witness", metavar="KEY", help="Key of a witness that must have cosigned.")
@@ -161,7 +212,10 @@ def verify(
     ] = "",
 ) -> None:
     """Check an audit bundle or a proof. Needs no server and no network. Exit code 0: valid; 1: not; 2: not checked."""
-    if directory.is_file() and directory.suffix == PROOF_SUFFIX:
+    if not directory.exists():
+        typer.echo(f"NOT CHECKED: {directory} is not there.", err=True)
+        raise typer.Exit(EXIT_NOT_CHECKED)
+    if is_proof(directory):
         raise typer.Exit(verify_file(directory, key, witness, leaf))
     arguments = [str(directory)]
     arguments += [word for each in key for word in ("--key", each)]

@@ -7,11 +7,12 @@ from tenet.cases.v1 import cases_people_pb2 as people
 from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.common.v1 import common_pb2 as common
 
+from infra.cli.names import NOBODY, Names
 from infra.cli.output import say, show_pairs, show_table
 from infra.cli.words import sealed, time_of, word
 
 
-def show_case(answer: read.GetCaseResponse) -> None:
+def show_case(answer: read.GetCaseResponse, names: Names = NOBODY) -> None:
     case = answer.case
     show_pairs(
         [
@@ -25,8 +26,9 @@ def show_case(answer: read.GetCaseResponse) -> None:
             ("split into", ", ".join(case.split_into_case_ids)),
             ("rests on", ", ".join(_subject(each) for each in case.subjects)),
             ("assets", ", ".join(case.asset_ids)),
-            ("opened", _stamp(case.opened)),
-            ("closed", _stamp(case.closed)),
+            ("assigned to", names.with_id(case.assignee_principal_id)),
+            ("opened", _stamp(case.opened, names)),
+            ("closed", _stamp(case.closed, names)),
             ("root cause", sealed(case.root_cause)),
             ("lessons", sealed(case.lessons)),
             ("recommendation", sealed(case.recommendation)),
@@ -35,11 +37,12 @@ def show_case(answer: read.GetCaseResponse) -> None:
     )
     if case.HasField("plan"):
         say("")
-        show_plan(case.plan)
+        show_plan(case.plan, names)
     if answer.actions:
         say("")
         show_actions(answer.actions, title="Actions")
     if answer.notices:
+        say("")
         show_table(
             ("notice!", "channel", "status", "sent", "decision"),
             [
@@ -49,6 +52,7 @@ def show_case(answer: read.GetCaseResponse) -> None:
             title="Notices",
         )
     if answer.service_levels:
+        say("")
         show_table(
             ("objective", "status", "deadline", "met"),
             [
@@ -64,7 +68,7 @@ def show_case(answer: read.GetCaseResponse) -> None:
         )
 
 
-def show_plan(plan: pb.Plan) -> None:
+def show_plan(plan: pb.Plan, names: Names = NOBODY) -> None:
     show_pairs(
         [
             ("plan", plan.plan_id),
@@ -74,9 +78,9 @@ def show_plan(plan: pb.Plan) -> None:
             ("mode", word(pb.Mode, plan.mode)),
             ("last word", word(pb.Precedence, plan.precedence)),
             ("why", "; ".join(plan.why)),
-            ("decided", _stamp(plan.decided)),
+            ("decided", _stamp(plan.decided, names)),
             ("rejected", "yes" if plan.rejected else ""),
-            ("approvals", "; ".join(_approval(each) for each in plan.approvals)),
+            ("approvals", "; ".join(_approval(each, names) for each in plan.approvals)),
         ]
     )
     show_table(
@@ -85,7 +89,7 @@ def show_plan(plan: pb.Plan) -> None:
             (
                 step.step_id,
                 word(pb.ResponseType, step.response_type),
-                f"{step.action} {step.argument}".strip(),
+                _act(step.action, step.argument),
                 word(pb.Authority, step.authority),
                 "; ".join(_waits(step)),
                 word(pb.StepStatus, step.status),
@@ -107,13 +111,15 @@ def _waits(step: pb.Step) -> Iterable[str]:
 
 def show_actions(actions: Iterable[pb.Action], *, title: str = "") -> None:
     show_table(
-        ("tenant", "what", "step", "status", "rests on", "action!"),
+        ("tenant", "what", "on", "step", "status", "asked", "rests on", "action!"),
         [
             (
                 each.tenant_id,
-                f"{each.action} {each.argument}".strip() + (f" #{each.attempt}" if each.attempt > 1 else ""),
+                _act(each.action, each.argument) + (f" #{each.attempt}" if each.attempt > 1 else ""),
+                sealed(each.target) or each.target_asset_id,
                 "reverse" if each.reverses_action_id else each.step_id,
                 word(pb.ActionStatus, each.status),
+                time_of(each.stages[0].stamp.recorded_at) if each.stages else "",
                 f"@{each.subject.validation_position}",
                 each.action_id,
             )
@@ -124,7 +130,13 @@ def show_actions(actions: Iterable[pb.Action], *, title: str = "") -> None:
     )
 
 
-def show_timeline(case: pb.Case) -> None:
+def _act(action: str, argument: str) -> str:
+    """`set monitoring raised`; a task's argument is a sentence of a person, and stays as it is."""
+    shown = argument if action == "task" else argument.replace("_", " ")
+    return f"{action} {shown}".strip()
+
+
+def show_timeline(case: pb.Case, names: Names) -> None:
     show_table(
         ("position>", "occurred", "recorded", "what", "who", "detail"),
         [
@@ -133,7 +145,7 @@ def show_timeline(case: pb.Case) -> None:
                 time_of(entry.stamp.occurred_at),
                 time_of(entry.stamp.recorded_at)[11:],
                 entry.event,
-                entry.stamp.actor.id,
+                names.of(entry.stamp.actor.id),
                 " ".join(part for part in (entry.detail, sealed(entry.text)) if part),
             )
             for entry in case.timeline
@@ -144,15 +156,16 @@ def show_timeline(case: pb.Case) -> None:
 
 def _subject(subject: common.SubjectRef) -> str:
     kind = word(common.SubjectKind, subject.kind)
-    return f"{kind} {subject.id}, validated at position {subject.validation_position}"
+    named = subject.id if subject.id.startswith(f"{kind}-") else f"{kind} {subject.id}"
+    return f"{named}, validated at position {subject.validation_position}"
 
 
-def _stamp(stamp: pb.Stamp) -> str:
+def _stamp(stamp: pb.Stamp, names: Names) -> str:
     if not stamp.HasField("recorded_at"):
         return ""
-    return f"{time_of(stamp.recorded_at)} at position {stamp.position} by {stamp.actor.id}"
+    return f"{time_of(stamp.recorded_at)} at position {stamp.position} by {names.with_id(stamp.actor.id)}"
 
 
-def _approval(approval: pb.Approval) -> str:
+def _approval(approval: pb.Approval, names: Names) -> str:
     void = ", void" if approval.void else ""
-    return f"{approval.stamp.actor.id} until {time_of(approval.expires_at)}{void}"
+    return f"{names.with_id(approval.stamp.actor.id)} until {time_of(approval.expires_at)}{void}"

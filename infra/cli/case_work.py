@@ -292,6 +292,7 @@ def content(
             show_json(answer)
             return
         _show_tasks(answer.tasks)
+        say("")
         show_table(
             ("kind", "value", "strong", "first seen", "observable!"),
             [
@@ -307,6 +308,7 @@ def content(
             title="Observables",
             empty="No observable.",
         )
+        say("")
         show_table(
             ("technique", "first seen", "last seen", "subjects>"),
             [

@@ -9,6 +9,7 @@ from tenet.common.v1 import common_pb2 as common
 from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
 from infra.cli.case_pages import show_case, show_timeline
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.names import names_for
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
@@ -73,7 +74,7 @@ def show(
         if as_json:
             show_json(answer)
         else:
-            show_case(answer)
+            show_case(answer, await names_for(session))
 
     call(work, who, server)
 
@@ -95,7 +96,7 @@ def timeline(
         if as_json:
             show_json(answer)
         else:
-            show_timeline(answer.case)
+            show_timeline(answer.case, await names_for(session))
 
     call(work, who, server)
 

@@ -15,8 +15,10 @@ app = typer.Typer(no_args_is_help=True, help="The register of certifications.")
 
 @app.command("record")
 def record(
-    person: str = typer.Argument(help="A principal of the provider."),
-    name: str = typer.Argument(help="The word that charters and desks ask for, such as ot-response."),
+    person: str = typer.Argument(..., metavar="PRINCIPAL", help="A principal of the provider."),
+    name: str = typer.Argument(
+        ..., metavar="NAME", help="The word that charters and desks ask for, such as ot-response."
+    ),
     expires: str = typer.Option(..., "--until", help="A time, or a span from now such as 52w."),
     starts: str = typer.Option("0s", "--from", help="Likewise; else now."),
     proof: str = typer.Option(..., "--proof", help="Who certified it, and where that can be checked."),
@@ -37,7 +39,7 @@ def record(
 
 @app.command("revoke")
 def revoke(
-    certification_id: str,
+    certification_id: str = typer.Argument(..., metavar="CERTIFICATION"),
     reason: str = typer.Option(..., "--reason"),
     who: As = "",
     server: Server = "",

@@ -11,7 +11,7 @@ from tenet.cases.v1 import cases_write_pb2 as write
 
 from infra.cli.becoming import become
 from infra.cli.connection import As, Json, Server, TenantOption, call, tenant
-from infra.cli.output import say, show_json, show_pairs, show_table
+from infra.cli.output import say, show_json, show_pairs, show_table, show_text
 from infra.cli.problems import UsageProblem
 from infra.cli.session import Session
 from infra.cli.words import moment, time_of
@@ -67,8 +67,8 @@ def from_playbook(
         )
         answer = await session.ask(request, playbooks.ConvertPlaybookResponse)
         for note in answer.notes:
-            say(f"# {note}")
-        say(answer.line.rstrip())
+            show_text(f"# {note}")
+        show_text(answer.line)
 
     call(work, who, server)
 
@@ -119,7 +119,7 @@ def show(
         if as_json:
             show_json(answer)
             return
-        say(answer.text.rstrip())
+        show_text(answer.text)
         say("")
         show_pairs([("shown", f"version {answer.version}"), ("in force", f"version {answer.version_in_force}")])
         for each in answer.preauthorisations:

@@ -12,6 +12,7 @@ import typer
 
 from contracts.ids import is_tenant_id
 from infra.cli.credentials import API_KEY_VARIABLE, TOKEN_VARIABLE, LocalTokens, fixed_api_key, fixed_token
+from infra.cli.memory import Memory
 from infra.cli.problems import Problem, UsageProblem, run
 from infra.cli.session import Session
 from infra.cli.system import read_settings, running_settings
@@ -42,9 +43,10 @@ TenantsOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where the services are, and the local issuer with its secret, if there is one on this machine."""
+    """Where the services are, what was heard of their ledgers, and the local issuer with its secret, if any."""
 
     addresses: dict[str, str]
+    memory: Memory
     issuer: str | None = None
     issuer_dir: Path | None = None
 
@@ -65,8 +67,12 @@ async def session(who: str, server: str) -> AsyncIterator[Session]:
     settings = read_settings()
     reach = find(settings, server)
     credentials = channel_credentials(settings)
-    async with Session(reach.addresses, authorization_of(who, reach), credentials=credentials) as opened:
-        yield opened
+    positions = reach.memory.recall()
+    async with Session(reach.addresses, authorization_of(who, reach), positions, credentials=credentials) as opened:
+        try:
+            yield opened
+        finally:
+            reach.memory.keep(positions)
 
 
 def find(settings: Settings, server: str = "") -> Reach:
@@ -86,7 +92,8 @@ def find(settings: Settings, server: str = "") -> Reach:
         )
     # Without a supervisor, as in containers, the settings say where the local issuer is.
     issuer = status.address_of(ISSUER) if status else urlsplit(settings.issuer_url or "").netloc or None
-    return Reach(addresses, issuer, found.issuer_dir)
+    system = f"{sorted(addresses.items())} {'' if named or status is None else status.started_at}"
+    return Reach(addresses, Memory(found.state, system), issuer, found.issuer_dir)
 
 
 def addresses_of(status: SystemStatus | None) -> dict[str, str]:

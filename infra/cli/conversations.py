@@ -6,12 +6,12 @@ from tenet.cases.v1 import cases_read_pb2 as read
 from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
-from infra.cli.as_of import At, position_of_one
+from infra.cli.as_of import At, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
-from infra.cli.output import say, show_json, show_table
-from infra.cli.paging import every
+from infra.cli.output import say, show_json, show_pairs, show_table
+from infra.cli.paging import every, one_of
 from infra.cli.session import Session
-from infra.cli.words import label, moment, sealed, time_of, word
+from infra.cli.words import label, label_name, moment, sealed, time_of, word
 
 notices = typer.Typer(no_args_is_help=True, help="Incident notices: complete, to a registered contact.")
 enquiries = typer.Typer(no_args_is_help=True, help='Questions: "did you expect this?"')
@@ -21,7 +21,7 @@ enquiries = typer.Typer(no_args_is_help=True, help='Questions: "did you expect t
 def send_notice(
     tenant_id: TenantOption,
     case_id: str = typer.Argument(..., metavar="CASE"),
-    to: str = typer.Option("", "--to", help="The contact's principal."),
+    to: str = typer.Option("", "--to", help="A contact's principal, as ./tenet charter show lists them."),
     channel: str = typer.Option("", "--channel", help="As registered in the charter: phone, portal, …"),
     what: str = typer.Option("", "--what"),
     where: str = typer.Option("", "--where"),
@@ -58,7 +58,9 @@ def send_notice(
 def acknowledge(
     tenant_id: TenantOption,
     notice_id: str = typer.Argument(..., metavar="NOTICE"),
-    decision: str = typer.Option(..., "--decision", help="One word of what is decided."),
+    decision: str = typer.Option(
+        ..., "--decision", help="A short word for what is decided: ./tenet notice show lists the options."
+    ),
     comment: str = typer.Option("", "--comment", help="Sealed."),
     who: As = "",
     server: Server = "",
@@ -78,7 +80,7 @@ def acknowledge(
 @notices.command("list")
 def list_notices(
     tenants: TenantsOption = None,
-    case_id: str = typer.Option("", "--case"),
+    case_id: str = typer.Option("", "--case", metavar="CASE", help="Only of this case."),
     at: At = "",
     as_json: Json = False,
     who: As = "",
@@ -112,11 +114,51 @@ def list_notices(
     call(work, who, server)
 
 
+@notices.command("show")
+def show_notice(
+    tenant_id: TenantOption,
+    notice_id: str = typer.Argument(..., metavar="NOTICE"),
+    at: At = "",
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """One notice: what, where, when, on which evidence, and what can be decided until when."""
+
+    async def work(session: Session) -> None:
+        then = await position_of(session, tenant(tenant_id), at)
+        request = read.ListNoticesRequest(tenant_ids=[tenant_id], at_position=then)
+        answer = await every(session, request, read.ListNoticesResponse)
+        found = one_of(answer.notices, "notice_id", notice_id, reason="NOTICE_UNKNOWN")
+        if as_json:
+            show_json(found)
+            return
+        show_pairs(
+            [
+                ("notice", found.notice_id),
+                ("case", found.case_id),
+                ("status", word(pb.NoticeStatus, found.status)),
+                ("what", sealed(found.what)),
+                ("where", sealed(found.where)),
+                ("when", sealed(found.when)),
+                *(("evidence", f"{label_name(item.label)} {sealed(item.summary)}") for item in found.evidence),
+                *((f"option {number}", sealed(each)) for number, each in enumerate(found.options, start=1)),
+                ("deadline", time_of(found.deadline)),
+                ("to", f"{found.recipient_principal_id} by {found.channel}"),
+                ("sent", f"{time_of(found.sent.recorded_at)} by {found.sent.actor.id}"),
+                ("decision", found.decision),
+                ("comment", sealed(found.comment)),
+            ]
+        )
+
+    call(work, who, server)
+
+
 @enquiries.command("send")
 def send_enquiry(
     tenant_id: TenantOption,
     detection_id: str = typer.Argument(..., metavar="DETECTION"),
-    to: str = typer.Option(..., "--to", help="The contact's principal."),
+    to: str = typer.Option(..., "--to", help="A contact's principal, as ./tenet charter show lists them."),
     channel: str = typer.Option(..., "--channel", help="One that does not depend on what is under suspicion."),
     question: str = typer.Option("Did you expect this?", "--question", help="Sealed."),
     deadline: str = typer.Option("30m", "--deadline", help="A time, or a span such as 30m; silence escalates."),

@@ -1,5 +1,8 @@
 """`tenet queue` and `tenet detection …`: triage and human validation."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import typer
 from tenet.common.v1 import common_pb2 as common
 from tenet.detections.v1 import detections_bulk_write_pb2 as bulk
@@ -9,10 +12,11 @@ from tenet.detections.v1 import detections_write_pb2 as write
 
 from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.names import NOBODY, Names, names_for
 from infra.cli.output import say, show_json, show_pairs, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
-from infra.cli.words import label, label_name, sealed, time_of, value_of, word
+from infra.cli.words import VERDICTS, label, label_name, sealed, time_of, value_of, word
 
 app = typer.Typer(no_args_is_help=True, help="Detections: look, claim, judge.")
 Identifier = typer.Argument(..., metavar="DETECTION")
@@ -37,14 +41,15 @@ def queue(
             show_json(found)
             return
         show_table(
-            ("prio>", "tenant", "what", "×>", "asset value", "state", "detection!"),
+            ("prio>", "tenant", "what", "×>", "value", "others", "state", "detection!"),
             [
                 (
                     item.priority,
                     item.tenant_id,
                     sealed(item.headline),
                     item.count,
-                    "not known" if item.asset_value_missing else item.asset_value,
+                    "unknown" if item.asset_value_missing else item.asset_value,
+                    f"{item.sightings}+" if item.sightings else "",
                     word(pb.TriageState, item.state),
                     item.detection_id,
                 )
@@ -52,6 +57,8 @@ def queue(
             ],
             empty="Nothing waits.",
         )
+        if found.page.next_page_token or len(found.items) > limit:
+            say(f"More waits than these {limit}; --limit shows more, --tenant and --min-severity less.")
         for tenant_id in found.not_ready_tenant_ids:
             say(f"The view of {tenant_id} is still being built; it may have more.")
 
@@ -82,22 +89,28 @@ def show(
         if as_json:
             show_json(answer)
             return
-        show_detection(answer.detection)
+        show_detection(answer.detection, await names_for(session), answer.technique_names)
 
     call(work, who, server)
 
 
-def show_detection(found: pb.Detection) -> None:
+def show_detection(
+    found: pb.Detection, names: Names = NOBODY, techniques: Mapping[str, str] = MappingProxyType({})
+) -> None:
     show_pairs(
         [
+            ("detection", found.detection_id),
+            ("tenant", found.tenant_id),
             ("what", sealed(found.headline)),
             ("rule", f"{found.rule.title} ({found.rule.level})"),
             ("severity", found.severity_id),
-            ("techniques", ", ".join(found.techniques)),
-            ("seen", f"{time_of(found.first_seen_at)} to {time_of(found.last_seen_at)}, {found.count} times"),
+            ("techniques", ", ".join(f"{each} {techniques.get(each, '')}".strip() for each in found.techniques)),
+            *_indicator(found),
+            *([("others", f"at least {found.sightings} had the same lately")] if found.sightings else []),
+            ("seen", _seen(found)),
             ("assets", ", ".join(found.asset_ids) or "none that is registered"),
             ("state", word(pb.TriageState, found.state)),
-            ("claimed by", found.claimed_by),
+            ("claimed by", names.with_id(found.claimed_by)),
             ("label", label_name(found.label)),
         ]
     )
@@ -113,6 +126,24 @@ def show_detection(found: pb.Detection) -> None:
             f"at position {verdict.position}"
         )
         say(f"  {sealed(verdict.rationale)}")
+
+
+def _indicator(found: pb.Detection) -> list[tuple[str, str]]:
+    """The indicator that matched, and where its import is recorded."""
+    if not found.HasField("indicator"):
+        return []
+    each = found.indicator
+    sure = f"{each.confidence_percent} % sure" if each.HasField("confidence_percent") else "of unknown confidence"
+    return [
+        ("indicator", f"{each.indicator_id} of {each.source}, {sure}, at position {each.position} of {each.ledger}")
+    ]
+
+
+def _seen(found: pb.Detection) -> str:
+    late = f" ({found.retrospective} in retrospect, by a hunt)" if found.retrospective else ""
+    if found.count == 1:
+        return f"{time_of(found.first_seen_at)}, once{late}"
+    return f"{time_of(found.first_seen_at)} to {time_of(found.last_seen_at)}, {found.count} times{late}"
 
 
 @app.command("list")
@@ -151,6 +182,8 @@ def list_detections(
             ],
             empty="No detection.",
         )
+        if found.page.next_page_token or len(found.detections) > limit:
+            say(f"There are more than these {limit}; --limit shows more.")
 
     call(work, who, server)
 
@@ -183,7 +216,7 @@ def release(tenant_id: TenantOption, detection_id: str = Identifier, who: As = "
 def validate(
     tenant_id: TenantOption,
     detection_id: str = Identifier,
-    verdict: str = typer.Argument(..., metavar="VERDICT", help="malicious, false_positive, duplicate, …"),
+    verdict: str = typer.Argument(..., metavar="VERDICT", help=f"One of {VERDICTS}."),
     rationale: str = typer.Option(..., "--rationale", help="Why, in your own words. Sealed."),
     confidence: int = typer.Option(90, "--confidence", min=0, max=100, help="How sure you are, in percent."),
     evidence: list[str] = typer.Option([], "--evidence", help="A piece of evidence in words. Repeat it for more."),
@@ -245,7 +278,7 @@ def withdraw(
 @app.command("validate-many")
 def validate_many(
     tenant_id: TenantOption,
-    verdict: str = typer.Argument(..., metavar="VERDICT", help="benign_expected, false_positive, …"),
+    verdict: str = typer.Argument(..., metavar="VERDICT", help=f"One of {VERDICTS}."),
     detection_ids: list[str] = typer.Argument(..., metavar="DETECTION..."),
     rationale: str = typer.Option(..., "--rationale", help="The one reason for all of them. Sealed."),
     confidence: int = typer.Option(90, "--confidence", min=0, max=100, help="How sure you are, in percent."),

@@ -1,6 +1,7 @@
 """`tenet diff`: what changed of something between two moments, field by field, and the entries that changed it."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,13 +17,20 @@ from tenet.reporting.v1 import reporting_read_pb2 as reports
 
 from infra.cli.as_of import position_of
 from infra.cli.connection import As, Server, TenantOption, call, tenant
-from infra.cli.output import show_table
+from infra.cli.names import names_for
+from infra.cli.output import say, show_table
 from infra.cli.problems import UsageProblem
 from infra.cli.session import Session
 from infra.grpc.status import RemoteError
 
 ABSENT = ""
-_IDENTIFIERS = ("id", "position", "version", "name")
+_IDENTIFIERS = ("id", "objective", "position", "version", "name")
+_BELONGING = ("tenant_id", "case_id", "plan_id")
+"""Identifiers of what a member of a list belongs to, which do not tell it from the others."""
+_TOLD_BY_ENTRIES = ("timeline", "stages", "stamp")
+"""Parts that only repeat which entries there are."""
+MAX_SUMMARY = 120
+"""Characters of what is shown of a thing that came or went as a whole."""
 SIGHT = "sight"
 """Says where a view stood, which differs between any two positions and is no part of the thing."""
 
@@ -35,6 +43,7 @@ def diff(
     report_id: str = typer.Option("", "--report", metavar="REPORT"),
     start: str = typer.Option(..., "--from", metavar="WHEN", help="As known then: a position, or a time"),
     end: str = typer.Option(..., "--to", metavar="WHEN", help="and as known then."),
+    everything: bool = typer.Option(False, "--all", help="Each field of what came or went, and of the timeline too."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -50,14 +59,17 @@ def diff(
         if first is None or last is None or first > last:
             raise UsageProblem("--from has to lie before --to.")
         states = [await _state(session, tenant_id, kind, identifier, at) for at in (first, last)]
-        show_table(("field", f"at {first}", f"at {last}"), list(changes(*states)), empty="Nothing changed.")
-        rows = []
+        found = changes(*states) if everything else summary(*states)
+        show_table(("field", f"at {first}", f"at {last}"), list(found), empty="Nothing changed.")
+        say("")
+        rows, names = [], await names_for(session)
         request = ledger.ReadRequest(tenant_id=tenant_id, from_position=first + 1, to_position=last + 1)
         async for batch in session.stream(request, ledger.ReadResponse):
             for entry in batch.entries:
                 if identifier.encode() in entry.entry:
                     content = json.loads(entry.entry)
-                    rows.append((entry.position, content["type"].removeprefix("tenet."), content["actor"]["id"]))
+                    by = names.of(content["actor"]["id"])
+                    rows.append((entry.position, content["type"].removeprefix("tenet."), by))
         show_table(("position", "event", "by"), rows)
 
     call(work, who, server)
@@ -89,13 +101,46 @@ def changes(before: Message | None, after: Message | None) -> Iterator[tuple[str
 
     A member of a list is known by its identifier, or by itself where it is a plain value, and not by its place.
     """
-    old, new = (
-        dict(_fields("", MessageToDict(each, preserving_proto_field_name=True) if each else {}))
-        for each in (before, after)
-    )
+    old, new = _flat(before), _flat(after)
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path) and path.split("/")[1] != SIGHT:
             yield path, old.get(path, ABSENT), new.get(path, ABSENT)
+
+
+def summary(before: Message | None, after: Message | None) -> Iterator[tuple[str, str, str]]:
+    """The same for a person: what came or went as a whole is one line, and what the entries tell is left to them."""
+    parts = [{prefix for path in _flat(each) for prefix in _prefixes(path)} for each in (before, after)]
+    whole: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    for path, was, now in changes(before, after):
+        if any(part in _TOLD_BY_ENTRIES for part in path.split("/")):
+            continue
+        there = parts[1] if was == ABSENT else parts[0]
+        missing = parts[0] if was == ABSENT else parts[1]
+        within = [prefix for prefix in _prefixes(path) if prefix.count("/") > 1]
+        top = next((prefix for prefix in within if prefix in there and prefix not in missing), path)
+        for shown, value in zip(whole.setdefault(top, ({}, {})), (was, now), strict=True):
+            name = path.removeprefix(top).removeprefix("/")
+            if value != ABSENT and not name.endswith(("_id", "/id", "_at")):
+                shown[name] = value
+    for top, (was_all, now_all) in whole.items():
+        yield top, _short(was_all), _short(now_all)
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """`/a`, `/a/b`, `/a/b/c`: the outermost first."""
+    parts = path.split("/")[1:]
+    yield from ("/" + "/".join(parts[:length]) for length in range(1, len(parts) + 1))
+
+
+def _short(values: Mapping[str, str]) -> str:
+    """Its own fields, or those within it where it has none of its own."""
+    own = {name: value for name, value in values.items() if "/" not in name} or values
+    text = ", ".join(value if name in ("", "value") else f"{name} {value}" for name, value in own.items())
+    return text if len(text) <= MAX_SUMMARY else text[: MAX_SUMMARY - 1] + "…"
+
+
+def _flat(message: Message | None) -> dict[str, str]:
+    return dict(_fields("", MessageToDict(message, preserving_proto_field_name=True) if message else {}))
 
 
 def _fields(path: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -103,18 +148,24 @@ def _fields(path: str, value: Any) -> Iterator[tuple[str, str]]:
         for name, item in value.items():
             yield from _fields(f"{path}/{name}", item)
     elif isinstance(value, list):
+        names: Counter[str] = Counter()
         for index, item in enumerate(value):
-            yield from _fields(f"{path}/{_name_of(item, index)}", item)
+            name = _name_of(path.rsplit("/", 1)[-1], item, index)
+            names[name] += 1
+            again = "" if names[name] == 1 else f"({names[name]})"
+            yield from _fields(f"{path}/{name}{again}", item)
     else:
         yield path, str(value)
 
 
-def _name_of(item: Any, index: int) -> str:
+def _name_of(kind: str, item: Any, index: int) -> str:
     """What tells a member of a list from the others: its own identifier, its entry's position, its value."""
     if not isinstance(item, Mapping):
         return str(item) if isinstance(item, str) else str(index)
+    if (own := item.get(f"{kind.removesuffix('s')}_id")) is not None:
+        return str(own)
     stamp = item.get("stamp")
     if isinstance(stamp, Mapping) and "position" in stamp:
         return f"@{stamp['position']}"
-    own = [str(item[name]) for name in item if name.endswith("_id") or name in _IDENTIFIERS]
-    return own[0] if own else str(index)
+    named = [name for name in item if name in _IDENTIFIERS or (name.endswith("_id") and name not in _BELONGING)]
+    return str(item[named[0]]) if named else str(index)

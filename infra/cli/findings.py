@@ -8,10 +8,10 @@ from tenet.common.v1 import common_pb2 as common
 
 from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
-from infra.cli.output import say, show_json, show_table
+from infra.cli.output import say, show_json, show_pairs, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
-from infra.cli.words import label, sealed, value_of, value_or_none, word
+from infra.cli.words import VERDICTS, label, label_name, sealed, time_of, value_of, value_or_none, word
 
 app = typer.Typer(no_args_is_help=True, help="Exposures, insecure changes, newcomers.")
 MILLION = 1_000_000
@@ -103,7 +103,7 @@ def list_findings(
 def validate(
     tenant_id: TenantOption,
     finding_id: str = Identifier,
-    verdict: str = typer.Argument(..., metavar="VERDICT", help="confirmed_exposure, false_positive, …"),
+    verdict: str = typer.Argument(..., metavar="VERDICT", help=f"One of {VERDICTS}."),
     rationale: str = typer.Option(..., "--rationale", help="Why. Sealed."),
     confidence: int = typer.Option(90, "--confidence", min=0, max=100),
     who: As = "",
@@ -131,10 +131,11 @@ def show(
     finding_id: str = Identifier,
     at: At = "",
     as_happened_at: AsHappenedAt = "",
+    as_json: Json = False,
     who: As = "",
     server: Server = "",
 ) -> None:
-    """One finding, as JSON."""
+    """One finding with its inputs and its verdict."""
 
     async def work(session: Session) -> None:
         request = read.GetFindingRequest(
@@ -144,10 +145,41 @@ def show(
             as_happened_at=happened(as_happened_at),
         )
         answer = await session.ask(request, read.GetFindingResponse)
-        say(f"{answer.finding.title}: {sealed(answer.finding.detail)}")
-        show_json(answer)
+        if as_json:
+            show_json(answer)
+        else:
+            show_finding(answer.finding)
 
     call(work, who, server)
+
+
+def show_finding(found: pb.Finding) -> None:
+    """What is not known is shown as `?`, never as zero."""
+    verdict = found.validation
+    likelihood = f"{found.likelihood_millionths / MILLION:.2f}" if found.HasField("likelihood_millionths") else "?"
+    judged = f"{word(common.Verdict, verdict.verdict)}, {verdict.confidence_percent} % sure"
+    show_pairs(
+        [
+            ("finding", found.finding_id),
+            ("tenant", found.tenant_id),
+            ("what", f"{word(pb.FindingKind, found.kind)}: {found.title}"),
+            ("detail", sealed(found.detail)),
+            ("state", word(pb.FindingState, found.state)),
+            ("vulnerability", found.vulnerability_id),
+            ("severity", found.severity_id),
+            ("exposure", word(pb.Exposure, found.exposure) or "?"),
+            ("likelihood", likelihood),
+            ("known exploited", found.known_exploited if found.HasField("known_exploited") else "?"),
+            ("asset value", found.asset_value if found.HasField("asset_value") else "?"),
+            ("assets", ", ".join(found.asset_ids)),
+            ("fix reported", ", ".join(found.fix_reported_asset_ids)),
+            ("fix verified", ", ".join(found.fix_verified_asset_ids)),
+            ("reported", f"{time_of(found.reported_at)} at position {found.position}, by {found.source}"),
+            ("label", label_name(found.label)),
+            ("verdict", f"{judged}, at position {verdict.position}" if found.HasField("validation") else ""),
+            ("why", sealed(verdict.rationale)),
+        ]
+    )
 
 
 @app.command("withdraw")

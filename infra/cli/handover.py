@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Handing a shift over.")
 
 @app.command("start")
 def start(
-    rota_id: str,
+    rota_id: str = typer.Argument(..., metavar="ROTA"),
     to: str = typer.Option(..., "--to", help="The principal who comes on."),
     who: As = "",
     server: Server = "",
@@ -33,7 +33,9 @@ def start(
 
 
 @app.command("show")
-def show(handover_id: str, as_json: Json = False, who: As = "", server: Server = "") -> None:
+def show(
+    handover_id: str = typer.Argument(..., metavar="HANDOVER"), as_json: Json = False, who: As = "", server: Server = ""
+) -> None:
     """What is open now and not accepted yet."""
 
     async def work(session: Session) -> None:
@@ -50,8 +52,10 @@ def show(handover_id: str, as_json: Json = False, who: As = "", server: Server =
 
 @app.command("accept")
 def accept(
-    handover_id: str,
-    item_id: str = typer.Argument(help="A case's, a plan's case's or a gap's identifier, as `show` has it."),
+    handover_id: str = typer.Argument(..., metavar="HANDOVER"),
+    item_id: str = typer.Argument(
+        ..., metavar="ITEM", help="A case's, a plan's case's or a gap's identifier, as `show` has it."
+    ),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -69,7 +73,7 @@ def accept(
 
 
 @app.command("complete")
-def complete(handover_id: str, who: As = "", server: Server = "") -> None:
+def complete(handover_id: str = typer.Argument(..., metavar="HANDOVER"), who: As = "", server: Server = "") -> None:
     """Completes it; refused while anything open is not accepted."""
 
     async def work(session: Session) -> None:

@@ -44,7 +44,7 @@ def read_entries(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Entries in order. With --json one line each, with hash and clock, as they are stored."""
+    """Entries in order. With --json one line each: hash, clock, the bytes as stored, and what they say."""
 
     async def work(session: Session) -> None:
         request = read.ReadRequest(
@@ -109,6 +109,7 @@ def _show(tenant_id: str, entry: pb.Entry, *, as_json: bool) -> None:
             "recorded_at_us": entry.recorded_at_us,
             "leaf_hash": entry.leaf_hash.hex(),
             "entry": base64.b64encode(entry.entry).decode(),
+            "content": content,
         }
         print(json.dumps(line), flush=True)
         return

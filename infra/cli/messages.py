@@ -9,13 +9,13 @@ from infra.cli.paging import every
 from infra.cli.session import Session
 from infra.cli.words import sealed, time_of, word
 
-app = typer.Typer(no_args_is_help=True, help="Messages to contacts, by mail and chat.")
+app = typer.Typer(no_args_is_help=True, help="Messages to contacts and to people on call.")
 
 
 @app.command("list")
 def list_messages(
     tenants: TenantsOption = None,
-    about: str = typer.Option("", "--about", help="A notice's or an enquiry's identifier."),
+    about: str = typer.Option("", "--about", help="A notice's, an enquiry's or a page's identifier."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",

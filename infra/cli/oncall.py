@@ -14,17 +14,19 @@ from tenet.cases.v1 import cases_people_write_pb2 as write
 
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.definitions import read_definition
-from infra.cli.output import show_json, show_table
+from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
-from infra.cli.words import moment, time_of, value_of, value_or_none, word
+from infra.cli.words import moment, sealed, time_of, value_of, value_or_none, word
 
 app = typer.Typer(no_args_is_help=True, help="Who is on call, and who was called for what.")
 
 
 @app.command("publish")
 def publish(
-    file: Path = typer.Argument(help="YAML in the shape of RotaDefinition: layers of shifts with their recurrence."),
+    file: Path = typer.Argument(
+        ..., metavar="FILE", help="YAML in the shape of RotaDefinition: layers of shifts with their recurrence."
+    ),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -65,6 +67,73 @@ def who_is_on_call(
     call(work, who, server)
 
 
+@app.command("overview")
+def overview(tenants: TenantsOption = None, as_json: Json = False, who: As = "", server: Server = "") -> None:
+    """What is wrong with being on call, the most urgent first; then who is on call where, and how they are reached."""
+
+    async def work(session: Session) -> None:
+        found = await session.ask(read.GetOnCallOverviewRequest(tenant_ids=tenants), read.GetOnCallOverviewResponse)
+        if as_json:
+            show_json(found)
+            return
+        alarms = [
+            (
+                word(read.OnCallAlarmKind, alarm.kind),
+                alarm.tenant_id,
+                alarm.reason,
+                time_of(alarm.starts_at) if alarm.HasField("starts_at") else "",
+                time_of(alarm.ends_at) if alarm.HasField("ends_at") else "",
+                alarm.id,
+            )
+            for alarm in found.alarms
+        ]
+        show_table(("alarm", "tenant", "reason", "from", "to", "id!"), alarms, empty="No alarm.")
+        if found.more_alarms:
+            print("More alarms stand; name tenants to see theirs.")
+        rows = [
+            (each.tenant_id, each.principal_id or "nobody", " ".join(each.channels) or "screen", each.rota_id)
+            for each in found.tenants
+        ]
+        show_table(("tenant", "on call!", "reached by", "rota!"), rows, empty="No customer.")
+
+    call(work, who, server)
+
+
+@app.command("contact")
+def contact(
+    ways: list[str] = typer.Argument(
+        None,
+        metavar="WAY...",
+        help="Each as CHANNEL=MESSENGER:ADDRESS, in the order of trying; nothing: shows how you are reached.",
+    ),
+    person: str = typer.Option("", "--person", help="The principal, for a lead; else you."),
+    remove: bool = typer.Option(False, "--remove", help="From here on on the screen only."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Says how a person on call is reached by a page, or shows it."""
+
+    async def work(session: Session) -> None:
+        if ways or remove:
+            given = [_way(text) for text in ways or ()]
+            request = overrides.SetPageContactRequest(principal_id=person, ways=() if remove else given)
+            await session.ask(request, overrides.SetPageContactResponse)
+        shown = rotas.GetPageContactRequest(principal_id=person)
+        found = (await session.ask(shown, rotas.GetPageContactResponse)).contact
+        rows = [(way.channel, way.messenger, sealed(way.address)) for way in found.ways]
+        show_table(("way", "messenger", "address"), rows, empty="On the screen only.")
+
+    call(work, who, server)
+
+
+def _way(text: str) -> overrides.PageWayGiven:
+    channel, equals, rest = text.partition("=")
+    messenger, _, address = rest.partition(":")
+    if not equals:
+        raise typer.BadParameter(f"{text} is not CHANNEL=MESSENGER:ADDRESS, such as pager=mail:ana@example.com")
+    return overrides.PageWayGiven(channel=channel, messenger=messenger, address=address)
+
+
 @app.command("rotas")
 def list_rotas(
     gaps: bool = typer.Option(False, "--gaps", help="Only those with hours ahead that nobody covers."),
@@ -97,8 +166,8 @@ def list_rotas(
 
 @app.command("override")
 def override(
-    rota_id: str,
-    person: str = typer.Argument(help="The principal who is on call instead."),
+    rota_id: str = typer.Argument(..., metavar="ROTA"),
+    person: str = typer.Argument(..., metavar="PRINCIPAL", help="The principal who is on call instead."),
     ends: str = typer.Option(..., "--until", help="A time, or a span from now such as 8h."),
     starts: str = typer.Option("", "--from", help="Likewise; else now."),
     reason: str = typer.Option("", "--reason"),
@@ -119,12 +188,18 @@ def override(
 
 
 @app.command("remove-override")
-def remove_override(rota_id: str, override_id: str, who: As = "", server: Server = "") -> None:
+def remove_override(
+    rota_id: str = typer.Argument(..., metavar="ROTA"),
+    override_id: str = typer.Argument(..., metavar="OVERRIDE"),
+    who: As = "",
+    server: Server = "",
+) -> None:
     """Takes an override away."""
 
     async def work(session: Session) -> None:
         request = overrides.RemoveRotaOverrideRequest(rota_id=rota_id, override_id=override_id)
         await session.ask(request, overrides.RemoveRotaOverrideResponse)
+        say("Taken away.")
 
     call(work, who, server)
 
@@ -165,7 +240,7 @@ def list_pages(
 @app.command("page")
 def page(
     tenant_id: TenantOption,
-    about_id: str = typer.Argument(help="A case's or a detection's identifier."),
+    about_id: str = typer.Argument(..., metavar="ABOUT", help="A case's or a detection's identifier."),
     priority: str = typer.Option("P2", "--priority"),
     who: As = "",
     server: Server = "",
@@ -187,11 +262,14 @@ def page(
 
 
 @app.command("acknowledge")
-def acknowledge(page_id: str, tenant_id: TenantOption, who: As = "", server: Server = "") -> None:
+def acknowledge(
+    tenant_id: TenantOption, page_id: str = typer.Argument(..., metavar="PAGE"), who: As = "", server: Server = ""
+) -> None:
     """Says that you have it."""
 
     async def work(session: Session) -> None:
         request = write.AcknowledgePageRequest(tenant_id=tenant(tenant_id), page_id=page_id)
         await session.ask(request, write.AcknowledgePageResponse)
+        say("Acknowledged.")
 
     call(work, who, server)

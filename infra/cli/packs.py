@@ -1,6 +1,7 @@
 """Rule packs as archives: a zip as it was published, or a directory packed here, the same bytes for the same rules."""
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from infra.cli.problems import Problem, UsageProblem
 
 MAX_PACK_BYTES = 12 * 1024 * 1024
 """The most that Tenet takes."""
+NAME = re.compile(r"[a-z][a-z0-9._-]{1,62}")
+"""What a pack may be called."""
 _SUFFIXES = (".yml", ".yaml")
 
 

@@ -1,9 +1,11 @@
 """Lists of several pages."""
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from infra.cli.problems import Problem, hint_of
 from infra.cli.session import Session
 
 R = TypeVar("R", bound=Message)
@@ -27,3 +29,11 @@ async def every(session: Session, request: Message, answer: type[R], *, limit: i
         seen += PAGE_SIZE
     merged: R = whole
     return merged
+
+
+def one_of(items: Iterable[R], field: str, identifier: str, *, reason: str) -> R:
+    """The item of that identifier, for things that are only listed. Raises Problem, for `reason`, where none has it."""
+    found = next((item for item in items if getattr(item, field) == identifier), None)
+    if found is None:
+        raise Problem(reason, f"{identifier} is not there, or not for you to see.", hint=hint_of(reason))
+    return found

@@ -175,7 +175,7 @@ def dispatch(
 @actions.command("list")
 def list_actions(
     tenants: TenantsOption = None,
-    case_id: str = typer.Option("", "--case"),
+    case_id: str = typer.Option("", "--case", metavar="CASE", help="Only of this case."),
     status: str = typer.Option("", "--status", help="verified, lost, …"),
     at: At = "",
     as_json: Json = False,

@@ -32,7 +32,42 @@ class UsageProblem(Problem):
         super().__init__("USAGE", message, hint=hint, exit_code=EXIT_USAGE)
 
 
-HINTS = {
+LISTED_BY = {
+    "ACTION": "action list",
+    "ASSET": "asset list",
+    "CASE": "case list",
+    "CERTIFICATION": "certification list",
+    "CHARTER_VERSION": "charter show",
+    "CONTACT": "charter show",
+    "DETECTION": "detection list",
+    "ENQUIRY": "enquiry list",
+    "ERASURE": "custody show",
+    "EVIDENCE": "case content",
+    "EXPECTED_BEHAVIOUR": "expected list",
+    "FIGURE": "report show",
+    "FINDING": "finding list --all",
+    "GRANT": "grant list",
+    "HANDOVER": "handover list",
+    "HOLD": "custody show",
+    "MESSAGE": "message list",
+    "NOTICE": "notice list",
+    "OBSERVABLE": "case content",
+    "PAGE": "oncall pages",
+    "PRINCIPAL": "principal list",
+    "QUESTION": "question list",
+    "REPORT": "report list",
+    "ROTA": "oncall rotas",
+    "RULE_PACK": "rules packs",
+    "RULE_PUBLISHER": "rules publishers",
+    "SENSOR": "sensor list",
+    "SERVICE_LEVEL": "sla list",
+    "STEP": "case show",
+    "SUGGESTION": "suggestion list",
+    "SUPPRESSION": "suppression list",
+    "TASK": "task list",
+}
+"""The command that shows identifiers of a kind, for who named one that is not there."""
+HINTS = {f"{kind}_UNKNOWN": f"./tenet {command} shows those that are there." for kind, command in LISTED_BY.items()} | {
     "CREDENTIAL_MISSING": "name yourself with --as NAME, or set TENET_TOKEN or TENET_API_KEY.",
     "CREDENTIAL_REFUSED": "./tenet principal list --as admin shows who is known.",
     "CREDENTIAL_EXPIRED": "get a new token or key.",
@@ -54,13 +89,24 @@ HINTS = {
     "ACTIONS_OPEN": "./tenet action list shows which; verify or reverse it.",
     "ENQUIRY_CHANNEL_SUSPECT": "take a channel that does not depend on what is under suspicion.",
     "NOTICE_INCOMPLETE": "./tenet notice send --help names every field.",
+    "ALREADY_CLAIMED": "./tenet detection show says who has it; that person gives it back: ./tenet detection release.",
+    "ALREADY_VALIDATED": "./tenet detection withdraw, or ./tenet finding withdraw, takes the standing one back.",
+    "RULE_PACK_UNSIGNED": "./tenet rules publishers shows whose signature it needs; name it with --signature.",
+    "RULE_PACK_SIGNER_UNTRUSTED": "./tenet rules publishers shows who is trusted for which packs.",
+    "CHARTER_LINE_MISSING": "./tenet charter show has the lines; the customer approves a charter with one for this.",
+    "POSITION_BEYOND_HEAD": "./tenet ledger head shows where the ledger ends.",
     "CONNECTOR_UNHEALTHY": "./tenet status shows whether the receiver runs.",
 }
 
 
+def hint_of(reason: str) -> str:
+    """What to do about a reason; empty where nothing general can be said."""
+    return HINTS.get(reason, "")
+
+
 def hint_for(error: RemoteError) -> str:
-    if error.reason in HINTS:
-        return HINTS[error.reason]
+    if hint := hint_of(error.reason):
+        return hint
     if error.code is grpc.StatusCode.UNAVAILABLE:
         return "./tenet status shows what runs; ./tenet up starts it."
     if error.code is grpc.StatusCode.DEADLINE_EXCEEDED:

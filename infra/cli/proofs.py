@@ -22,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Proofs as files: that an entry is 
 MAX_RANGE = 10_000
 """Entries of one range; whoever needs more takes an audit bundle."""
 EXIT_INVALID, EXIT_NOT_CHECKED = 1, 2
+_BEGINNINGS = (b"c2sp.org/tlog-proof@", b"tenet/consistency-proof@", b"tenet/range-proof@")
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A file that is not there yet.")]
 Position = Annotated[int, typer.Option("--position", "-p", min=0, help="Of the entry.")]
 
@@ -126,7 +127,17 @@ def _write(output: Path, data: bytes, checkpoint: bytes) -> None:
         raise Problem("PROOF_NOT_WRITTEN", f"{output}: {error.strerror}.") from error
     signed = SignedCheckpoint.parse(checkpoint).checkpoint
     show_pairs([("proof", output), ("log", signed.origin), ("signed size", signed.size)])
-    say(f"Check it anywhere: ./tenet verify {output} --key '<verifier key of {signed.origin}>'")
+    say(f"Check it anywhere: ./tenet verify {output} --key VERIFIER_KEY")
+    say(f"The key is that of {signed.origin}: ./tenet audit keys shows it; confirm it by another way.")
+
+
+def is_proof(path: Path) -> bool:
+    """Whether a file begins as one proof does; its name says nothing."""
+    try:
+        with path.open("rb") as file:
+            return file.read(64).startswith(_BEGINNINGS)
+    except OSError:
+        return False
 
 
 def verify_file(path: Path, keys: list[str], witnesses: list[str], leaf: str) -> int:

@@ -6,22 +6,24 @@ from tenet.cases.v1 import cases_people_read_pb2 as read
 from tenet.cases.v1 import cases_people_write_pb2 as write
 
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
-from infra.cli.output import show_json, show_table
-from infra.cli.paging import every
+from infra.cli.output import say, show_json, show_pairs, show_table
+from infra.cli.paging import every, one_of
 from infra.cli.session import Session
 from infra.cli.words import label, moment, sealed, time_of, value_of, value_or_none, word
 
 app = typer.Typer(no_args_is_help=True, help="Questions and changes, with the time that an answer takes.")
 
+Text = typer.Argument(..., metavar="TEXT", help="Sealed.")
+
 
 @app.command("ask")
 def ask(
     tenant_id: TenantOption,
-    text: str,
+    text: str = Text,
     topic: str = typer.Option(..., "--topic", help="A topic that the provider answers."),
     kind: str = typer.Option("question", "--kind", help="question or change."),
-    case_id: str = typer.Option("", "--case"),
-    tlp: str = typer.Option("amber", "--label"),
+    case_id: str = typer.Option("", "--case", metavar="CASE", help="What it is about."),
+    tlp: str = typer.Option("amber", "--tlp", "--label"),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -37,7 +39,7 @@ def ask(
             label=label(tlp),
         )
         answer = await session.ask(request, write.AskQuestionResponse)
-        print(f"{answer.question_id} is with {answer.principal_id} until {time_of(answer.deadline)}")
+        say(f"{answer.question_id} is with {answer.principal_id} until {time_of(answer.deadline)}.")
 
     call(work, who, server)
 
@@ -45,11 +47,11 @@ def ask(
 @app.command("second-opinion")
 def second_opinion(
     tenant_id: TenantOption,
-    text: str,
+    text: str = Text,
     topic: str = typer.Option(..., "--topic", help="A topic that the provider answers."),
-    case_id: str = typer.Option("", "--case"),
-    detection_id: str = typer.Option("", "--detection"),
-    tlp: str = typer.Option("amber", "--label"),
+    case_id: str = typer.Option("", "--case", metavar="CASE", help="What it is about."),
+    detection_id: str = typer.Option("", "--detection", metavar="DETECTION", help="What it is about."),
+    tlp: str = typer.Option("amber", "--tlp", "--label"),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -65,7 +67,7 @@ def second_opinion(
             label=label(tlp),
         )
         answer = await session.ask(request, write.AskSecondOpinionResponse)
-        print(f"{answer.question_id} is with {answer.principal_id} until {time_of(answer.deadline)}")
+        say(f"{answer.question_id} is with {answer.principal_id} until {time_of(answer.deadline)}.")
 
     call(work, who, server)
 
@@ -73,9 +75,9 @@ def second_opinion(
 @app.command("answer")
 def answer_question(
     tenant_id: TenantOption,
-    question_id: str,
-    text: str,
-    tlp: str = typer.Option("amber", "--label"),
+    question_id: str = typer.Argument(..., metavar="QUESTION"),
+    text: str = Text,
+    tlp: str = typer.Option("amber", "--tlp", "--label"),
     agrees: bool | None = typer.Option(None, "--agree/--disagree", help="For a second opinion."),
     who: As = "",
     server: Server = "",
@@ -87,7 +89,7 @@ def answer_question(
             tenant_id=tenant(tenant_id), question_id=question_id, text=text, label=label(tlp), agrees=agrees
         )
         answer = await session.ask(request, write.AnswerQuestionResponse)
-        print("answered late" if answer.late else "answered in time")
+        say("Answered late." if answer.late else "Answered in time.")
 
     call(work, who, server)
 
@@ -100,7 +102,7 @@ def list_questions(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Questions, what is due first in front; --json tells whom they are with, and the answers."""
+    """Questions, what is due first in front."""
 
     async def work(session: Session) -> None:
         wanted = value_or_none(pb.QuestionStatus, status, what="status")
@@ -122,6 +124,44 @@ def list_questions(
         ]
         head = ("tenant", "topic", "text", "status", "until", "question!")
         show_table(head, rows, empty="No question.")
+
+    call(work, who, server)
+
+
+@app.command("show")
+def show(
+    tenant_id: TenantOption,
+    question_id: str = typer.Argument(..., metavar="QUESTION"),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """One question: whom it is with, until when, and its answer."""
+
+    async def work(session: Session) -> None:
+        request = read.ListQuestionsRequest(tenant_ids=[tenant(tenant_id)])
+        answer = await every(session, request, read.ListQuestionsResponse)
+        found = one_of(answer.questions, "question_id", question_id, reason="QUESTION_UNKNOWN")
+        if as_json:
+            show_json(found)
+            return
+        qualified = "qualified then" if found.qualified else "a lead: nobody was qualified"
+        show_pairs(
+            [
+                ("question", found.question_id),
+                ("kind", f"{word(pb.QuestionKind, found.kind)} about {found.topic}"),
+                ("text", sealed(found.text)),
+                ("about", found.case_id or found.detection_id),
+                ("status", word(pb.QuestionStatus, found.status)),
+                ("with", f"{found.principal_id}, {qualified}"),
+                ("asked", f"{time_of(found.asked_at)} at position {found.position}"),
+                ("until", time_of(found.deadline)),
+                ("answered", f"{time_of(found.answered_at)} by {found.answered_by}" if found.answered_by else ""),
+                ("late", "yes" if found.late else ""),
+                ("answer", sealed(found.answer)),
+                ("agrees", found.agrees if found.HasField("agrees") else ""),
+            ]
+        )
 
     call(work, who, server)
 
@@ -149,7 +189,7 @@ def times(
             if found.HasField("p50_seconds")
             else "no answer to measure"
         )
-        print(
+        say(
             f"{found.asked} asked, {found.answered} answered ({found.answered_in_time} in time), "
             f"{found.still_open} open, {found.breached} breached; {took}."
         )

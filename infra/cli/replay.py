@@ -12,6 +12,7 @@ from tenet.ledger.v1 import ledger_pb2 as pb
 from tenet.ledger.v1 import ledger_read_pb2 as read
 
 from infra.cli.connection import As, Server, TenantOption, call, tenant
+from infra.cli.names import NOBODY, Names, names_for
 from infra.cli.output import console
 from infra.cli.problems import Problem
 from infra.cli.replay_screen import walk
@@ -21,6 +22,7 @@ from infra.disclosure.case_selection import CaseSelection, cited_positions
 
 MAX_STEPS = 10_000
 FIELDS_AT_ONCE = 200
+PATH_WIDTH = 28
 PURPOSE = "replay of a case"
 _REASONS = ("rationale", "reason", "why", "reasons", "no_recommendation_reason", "purpose")
 
@@ -32,6 +34,7 @@ class Step:
     position: int
     recorded_at: str
     entry: dict[str, Any]
+    names: Names = NOBODY
     values: dict[str, str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
 
@@ -42,9 +45,9 @@ class Step:
         entry, actor = self.entry, self.entry["actor"]
         occurred = entry["occurred_at"]
         happened = occurred if isinstance(occurred, str) else " to ".join(occurred)
-        behalf = f" for {actor['for']}" if "for" in actor else ""
+        behalf = f" for {self.names.with_id(actor['for'])}" if "for" in actor else ""
         under = f", grant {entry['grant']}" if "grant" in entry else ""
-        yield f"  who       {actor['id']} of {actor['home']}{behalf} ({actor['by']}{under})"
+        yield f"  who       {self.names.with_id(actor['id'])} of {actor['home']}{behalf} ({actor['by']}{under})"
         yield f"  recorded  {self.recorded_at}"
         yield f"  happened  {happened}"
         yield f"  where     {entry['stream']}, version {entry['version']}"
@@ -59,7 +62,10 @@ class Step:
         if differences:
             yield from (f"  {change}" for change in self.changes or ["no field changed"])
         else:
-            yield from (f"  {path.removeprefix('/'):<28}  {value}" for path, value in self.values.items())
+            for path, value in self.values.items():
+                first, *following = value.split("\n")
+                yield f"  {path.removeprefix('/'):<{PATH_WIDTH}}  {first}"
+                yield from (f"  {'':<{PATH_WIDTH}}  {line}" for line in following)
 
     def title(self, number: int, steps: int) -> str:
         return f"[{number}/{steps}] position {self.position}  {self.entry['type'].removeprefix('tenet.')}"
@@ -108,11 +114,11 @@ async def load_steps(session: Session, tenant_id: str, case_id: str) -> list[Ste
             selection.look(entry.position, entry.entry, json.loads(entry.entry))
     if not selection.positions:
         raise Problem("CASE_UNKNOWN", f"The ledger of {tenant_id} holds no case {case_id}.")
-    steps = []
+    steps, names = [], await names_for(session)
     async for entry in _entries(session, tenant_id):
         content = json.loads(entry.entry)
         if selection.takes(entry.position, content):
-            steps.append(Step(entry.position, _clock(entry.recorded_at_us), content))
+            steps.append(Step(entry.position, _clock(entry.recorded_at_us), content, names))
             if len(steps) > MAX_STEPS:
                 raise Problem("CASE_TOO_LONG", f"The case has more than {MAX_STEPS} entries.")
     await _open(session, tenant_id, steps)
@@ -130,7 +136,7 @@ async def _open(session: Session, tenant_id: str, steps: list[Step]) -> None:
     wanted: list[tuple[Step, str]] = []
     for step in steps:
         for path, value in _leaves(step.entry["data"], ""):
-            step.values[path] = value or "(sealed)"
+            step.values[path] = "(sealed)" if value is None else value
             if value is None:
                 wanted.append((step, path))
     for start in range(0, len(wanted), FIELDS_AT_ONCE):
@@ -174,7 +180,7 @@ def _print(step: Step, number: int, steps: int) -> None:
     out = console()
     out.print(step.title(number, steps), style="bold")
     for line in step.lines(differences=False):
-        out.print(line)
+        out.print(line, soft_wrap=not out.is_terminal)
     out.print()
 
 

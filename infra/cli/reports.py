@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import typer
 from tenet.reporting.v1 import reporting_pb2 as pb
@@ -11,6 +12,7 @@ from tenet.reporting.v1 import reporting_write_pb2 as write
 
 from infra.cli.as_of import At, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.names import names_for
 from infra.cli.output import plain, say, show_json, show_pairs, show_table
 from infra.cli.paging import every
 from infra.cli.problems import Problem, UsageProblem
@@ -131,16 +133,28 @@ def show(
             ]
         )
         content = json.loads(answer.model)
-        rows = [(figure["id"], _value(figure)) for section in content["sections"] for figure in section["figures"]]
-        show_table(("figure", "value>"), rows)
+        figures = [figure for section in content["sections"] for figure in section["figures"]]
+        rows = [(figure["label"], _value(figure), figure["id"]) for figure in figures]
+        say("")
+        show_table(("what", "value>", "figure"), rows)
 
     call(work, who, server)
 
 
-def _value(figure: dict[str, object]) -> str:
-    """The figure's value as the model writes it; `?` for one that is not known."""
+def _value(figure: dict[str, Any]) -> str:
+    """The figure's value with its unit, to the digit; `--model` has it as it is kept. Of durations it is the median."""
     value = figure.get("value")
-    return "?" if value is None else json.dumps(value, ensure_ascii=False).strip('"')
+    match figure["unit"]:
+        case _ if value is None:
+            return "not known"
+        case "milliseconds":
+            return f"{'half within ' if 'p50' in figure else ''}{value / 1_000:,.3f} s"
+        case "permille":
+            return f"{value / 10:.1f} %"
+        case "bytes":
+            return f"{value:,} B"
+        case _:
+            return f"{value:,}"
 
 
 @app.command("render")
@@ -208,7 +222,7 @@ def dispute(
 def drill(
     tenant_id: TenantOption,
     report_id: str = Identifier,
-    figure: str = typer.Argument(..., metavar="FIGURE"),
+    figure: str = typer.Argument(..., metavar="FIGURE", help="Its name: ./tenet report show lists them."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -221,9 +235,10 @@ def drill(
         if as_json:
             show_json(found)
             return
+        names = await names_for(session)
         show_table(
             ("position>", "recorded", "what", "by"),
-            [(e.position, time_of(e.recorded_at), e.headline, e.principal_id) for e in found.entries],
+            [(e.position, time_of(e.recorded_at), e.headline, names.of(e.principal_id)) for e in found.entries],
             empty="It counts nothing.",
         )
 

@@ -16,6 +16,7 @@ from tenet.ledger.v1 import ledger_read_pb2 as ledger
 from infra.cli.case_pages import show_case
 from infra.cli.connection import As, Json, Server, TenantOption, call, tenant
 from infra.cli.detections import show_detection
+from infra.cli.names import Names, names_for
 from infra.cli.output import plain, say, show_json, show_pairs, show_table
 from infra.cli.paging import every
 from infra.cli.problems import Problem
@@ -48,16 +49,17 @@ def seen(
     async def work(session: Session) -> None:
         decision = await decision_at(session, tenant(tenant_id), position)
         shown = [(sight, await shown_then(session, tenant_id, decision, sight)) for sight in decision.seen]
-        later = [row async for row in _not_shown(session, tenant_id, decision)]
+        names = await names_for(session)
+        later = [(at, what, names.of(by)) async for at, what, by in _not_shown(session, tenant_id, decision)]
         if as_json:
             views = [{"sight": dict(sight), "shown": plain(view) if view else None} for sight, view in shown]
             show_json({"position": position, "event": decision.topic, "by": decision.by, "seen": views})
             return
-        say(f"{decision.topic} at position {position}, by {decision.by}")
+        say(f"{decision.topic} at position {position}, by {names.with_id(decision.by)}")
         for sight, view in shown:
             say("")
             say(f"saw {sight['view']}, version {sight['view_version']}, as of position {sight['position']}:")
-            _show(view, sight)
+            _show(view, sight, names)
         say("")
         show_table(
             ("position>", "event", "by"),
@@ -126,16 +128,16 @@ async def _not_shown(session: Session, tenant_id: str, decision: Decision) -> As
                 yield entry.position, content["type"].removeprefix("tenet."), content["actor"]["id"]
 
 
-def _show(view: Message | None, sight: Mapping[str, Any]) -> None:
+def _show(view: Message | None, sight: Mapping[str, Any], names: Names) -> None:
     match view:
         case None:
             say(f"  Of {sight['view']} nothing single can be shown for this decision.")
         case cases.GetCaseResponse():
             _note_of_version(view.sight, sight)
-            show_case(view)
+            show_case(view, names)
         case detections.GetDetectionResponse():
             _note_of_version(view.sight, sight)
-            show_detection(view.detection)
+            show_detection(view.detection, names)
         case _:
             show_pairs((name, str(value)) for name, value in plain(view).items())
 

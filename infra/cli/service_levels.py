@@ -17,11 +17,13 @@ from infra.cli.words import time_of, value_of, word
 
 app = typer.Typer(no_args_is_help=True, help="Service levels: what is promised until when.")
 
+OBJECTIVES = "acknowledge, decide, notify, contain or resolve."
+
 
 @app.command("list")
 def list_service_levels(
     tenants: TenantsOption = None,
-    case_id: str = typer.Option("", "--case"),
+    case_id: str = typer.Option("", "--case", metavar="CASE", help="Only of this case."),
     settled: bool = typer.Option(False, "--all", help="Those that are met or ended too."),
     breached: bool = typer.Option(False, "--breached", help="Only of cases with a breach."),
     as_json: Json = False,
@@ -58,8 +60,8 @@ def list_service_levels(
 @app.command("pause")
 def pause(
     tenant_id: TenantOption,
-    case_id: str,
-    objective: str = typer.Argument(help="acknowledge, decide, notify, contain or resolve."),
+    case_id: str = typer.Argument(..., metavar="CASE"),
+    objective: str = typer.Argument(..., metavar="OBJECTIVE", help=OBJECTIVES),
     reason: str = typer.Option(..., "--reason"),
     who: As = "",
     server: Server = "",
@@ -79,7 +81,13 @@ def pause(
 
 
 @app.command("resume")
-def resume(tenant_id: TenantOption, case_id: str, objective: str, who: As = "", server: Server = "") -> None:
+def resume(
+    tenant_id: TenantOption,
+    case_id: str = typer.Argument(..., metavar="CASE"),
+    objective: str = typer.Argument(..., metavar="OBJECTIVE", help=OBJECTIVES),
+    who: As = "",
+    server: Server = "",
+) -> None:
     """Lets a clock run on with the time that was left."""
 
     async def work(session: Session) -> None:
@@ -97,8 +105,8 @@ def resume(tenant_id: TenantOption, case_id: str, objective: str, who: As = "", 
 @app.command("priority")
 def change_priority(
     tenant_id: TenantOption,
-    case_id: str,
-    priority: str = typer.Argument(help="P1 to P4."),
+    case_id: str = typer.Argument(..., metavar="CASE"),
+    priority: str = typer.Argument(..., metavar="PRIORITY", help="P1 to P4."),
     reason: str = typer.Option(..., "--reason"),
     relax: bool = typer.Option(False, "--relax", help="Give running clocks the time of a lower priority; for leads."),
     who: As = "",
@@ -123,7 +131,9 @@ def change_priority(
 @app.command("publish-calendar")
 def publish_calendar(
     tenant_id: TenantOption,
-    file: Path = typer.Argument(help="YAML in the shape of CalendarDefinition: name, time_zone, hours, holidays."),
+    file: Path = typer.Argument(
+        ..., metavar="FILE", help="YAML in the shape of CalendarDefinition: name, time_zone, hours, holidays."
+    ),
     who: As = "",
     server: Server = "",
 ) -> None:

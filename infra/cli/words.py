@@ -55,6 +55,9 @@ def _prefix(enum: Any) -> str:
     return str(enum.Name(0)).removesuffix("UNSPECIFIED")
 
 
+VERDICTS = ", ".join(words(common.Verdict))
+
+
 def label(text: str) -> "common.Label.ValueType":
     """Raises UsageProblem."""
     found = LABELS.get(text.lower().removeprefix("tlp:").replace("_", "+"))

@@ -1,7 +1,8 @@
 """Which entries belong to a case: what speaks of it, what it grew out of, and what it cites. Pure.
 
-A first pass over the ledger (`look`) finds the streams; a second one (`takes`) takes their entries. What these cite by
-position is then taken too, and what caused it, until nothing is missing.
+A first pass over the ledger (`look`) finds the streams, and the entries that sealed what the case's entries refer to,
+such as the asset that an action was aimed at; a second one (`takes`) takes them. What these cite by position is then
+taken too, and what caused it, until nothing is missing.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ class CaseSelection:
     def __init__(self, case_id: str) -> None:
         self._mark = f'"{case_id}"'.encode()
         self._streams: set[StreamName] = {StreamName(case_id)}
+        self._sealed_by: set[str] = set()
         self.positions: set[int] = set()
 
     def mentions(self, data: bytes) -> bool:
@@ -31,11 +33,13 @@ class CaseSelection:
         self.positions.add(position)
         if category_of(entry["stream"]) in WHOLE_STREAMS:
             self._streams.add(entry["stream"])
+        self._sealed_by.update(_referred_to(entry["data"]))
         for kind, identifier in _subjects(entry["data"]):
             self._streams.add(stream_name(kind, identifier))
 
     def takes(self, position: int, entry: dict[str, Any]) -> bool:
-        return position in self.positions or entry["stream"] in self._streams
+        known = position in self.positions or entry["stream"] in self._streams
+        return known or entry["id"] in self._sealed_by
 
 
 def cited_positions(entry: dict[str, Any]) -> set[int]:
@@ -76,3 +80,15 @@ def _subjects(node: Any) -> Iterator[tuple[str, str]]:
             yield node["kind"], node["id"]
         for value in node.values():
             yield from _subjects(value)
+
+
+def _referred_to(node: Any) -> Iterator[str]:
+    """The events that sealed what the payload holds a reference to."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _referred_to(each)
+    elif isinstance(node, dict):
+        if "commitment" in node and "event_id" in node:
+            yield node["event_id"]
+        for value in node.values():
+            yield from _referred_to(value)

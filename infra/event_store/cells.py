@@ -25,8 +25,12 @@ from infra.event_store.migrate import check_schema
 Connection = AsyncConnection[Any]
 
 # An index always fits the ledger's statements. Without this a statement that was planned while a table was small goes
-# on reading all of it until the statistics are next refreshed.
-_SESSION = "-c enable_seqscan=off -c jit=off -c default_transaction_isolation=read\\ committed"
+# on reading all of it until the statistics are next refreshed; and one whose first values made a plan of their own look
+# cheaper is planned at every call from then on.
+_SESSION = (
+    "-c enable_seqscan=off -c jit=off -c default_transaction_isolation=read\\ committed"
+    " -c plan_cache_mode=force_generic_plan"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""From a command to recorded events: look the request up, decide on loaded states, append; on conflict decide anew.
+"""From a command to recorded events: decide on loaded states, append; on conflict decide anew.
+
+The append itself knows a request that was carried out before, and answers with its first result. The request is looked
+up only before an answer that appends nothing: a refusal, or that there is nothing to do.
 
 The first decision is made on states as this process remembers them. The append itself finds out when a stream that is
 written or required has moved on; what the decision rests on beside those, and what a refusal or doing nothing rests on,
@@ -127,30 +130,30 @@ class CommandHandler:
     async def handle(self, call: Call, command: Command, work: Callable[[Unit], Awaitable[None]]) -> Committed:
         """Carries the command out once, however often it is asked with the same request id.
 
-        `work` decides on what it loads and appends through the unit; it runs again after a conflict and so has no
-        effects of its own. Raises what `work` raises, Conflict, RequestIdReused, and what the recorder raises.
+        `work` decides on what it loads and appends through the unit; it runs again after a conflict and for a repeated
+        request, and so has no effects of its own. Raises what `work` raises, Conflict, RequestIdReused, and what the
+        recorder raises.
         """
         if command.tenant_id != call.tenant_id:
             raise ValueError("the command and the call name different tenants")
         key, digest = bytes.fromhex(call.request_key), bytes.fromhex(command_digest(command))
-        replay = await self._find_replay(call.tenant_id, key, digest)
-        if replay is not None:
-            return replay
         unit = await self._decide_from_memory(call.tenant_id, work)
         for _ in range(MAX_DECISIONS):
-            if unit is None:
-                unit = Unit(call.tenant_id, self._repository)
-                try:
+            try:
+                if unit is None:
+                    unit = Unit(call.tenant_id, self._repository)
                     await work(unit)
-                except TenetError:
-                    # Another attempt of the same request may have made the very state that this one is refused for.
-                    replay = await self._find_replay(call.tenant_id, key, digest)
-                    if replay is not None:
-                        return replay
-                    raise
-            if not unit.drafts:
-                return await self._nothing_to_do(unit)
-            committed = await self._append(call, unit, key, digest)
+                prepared = await self._prepare(call, unit, key, digest) if unit.drafts else None
+            except TenetError:
+                # An earlier attempt of the same request may have made the very state that this one is refused for.
+                replay = await self._find_replay(call.tenant_id, key, digest)
+                if replay is not None:
+                    return replay
+                raise
+            if prepared is None:
+                replay = await self._find_replay(call.tenant_id, key, digest)
+                return replay or await self._nothing_to_do(unit)
+            committed = await self._append(call, unit, prepared)
             if committed is not None:
                 return committed
             unit = None
@@ -170,17 +173,18 @@ class CommandHandler:
         proofs = await asyncio.gather(*(self._repository.still(tenant_id, unit.loaded[each]) for each in unproven))
         return unit if all(proofs) else None
 
-    async def _append(self, call: Call, unit: Unit, key: bytes, digest: bytes) -> Committed | None:
+    async def _prepare(self, call: Call, unit: Unit, key: bytes, digest: bytes) -> PreparedCommand:
+        events, openings = await self._mapper.prepare(_envelopes(call, unit, key, digest))
+        required = tuple((stream, version) for stream, version in unit.required.items())
+        return PreparedCommand(events, key, digest, required, openings)
+
+    async def _append(self, call: Call, unit: Unit, prepared: PreparedCommand) -> Committed | None:
         """Appends what the unit gathered; None when it was decided on states that have moved on."""
-        drafts = _envelopes(call, unit, key, digest)
-        with span("append", tenant=call.tenant_id, events=len(drafts)):
-            events, openings = await self._mapper.prepare(drafts)
-            required = tuple((stream, version) for stream, version in unit.required.items())
-            prepared = PreparedCommand(events, key, digest, required, openings)
+        with span("append", tenant=call.tenant_id, events=len(prepared.events)):
             verdict = await self._recorder.append(call.tenant_id, prepared)
         match verdict:
             case Accepted():
-                committed = self._committed(call.tenant_id, events, verdict)
+                committed = self._committed(call.tenant_id, prepared.events, verdict)
                 for stream in unit.versions:
                     written = [each for each in committed.recorded if each.envelope.stream == stream]
                     self._repository.advance(call.tenant_id, unit.loaded[stream], written)

@@ -24,6 +24,11 @@ def address_index(search_key: bytes, address: str) -> str:
     return _index(search_key, "address", normal_address(address))
 
 
+def external_id_index(search_key: bytes, external_id: str) -> str:
+    """The index of the identifier by which connectors know an asset; taken as it is."""
+    return _index(search_key, "external_id", external_id)
+
+
 def text_index(search_key: bytes, kind: str, text: str) -> str:
     """The index of another kind of text, such as the parts of a detection's identity; taken as it is."""
     return _index(search_key, kind, text)

@@ -88,6 +88,9 @@ class LocalKeyStore:
     async def signing_key(self, tenant_id: TenantId, generation: int) -> bytes:
         return await self._tenant_key(tenant_id, f"tenet/log/v1/{generation}")
 
+    async def present_key(self, tenant_id: TenantId, subject: str) -> str | None:
+        return await _in_thread(lambda: self._vault.present_key(tenant_id, subject))
+
     async def destroy_subject(self, tenant_id: TenantId, subject: str) -> str | None:
         try:
             return await _in_thread(lambda: self._vault.destroy_subject(tenant_id, subject))

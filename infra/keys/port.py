@@ -44,6 +44,12 @@ class KeyStore(Protocol):
     async def signing_key(self, tenant_id: TenantId, generation: int) -> bytes:
         """32 bytes, the seed of the Ed25519 key by which the tenant's log signs. Raises TenantKeysDestroyed."""
 
+    async def present_key(self, tenant_id: TenantId, subject: str) -> str | None:
+        """The identifier of the subject's key as it lies in the store now, past every cache; None when it has none.
+
+        Keys' identifiers are `contracts.ids.new_id("key")`, so they tell when a key was made.
+        """
+
     async def destroy_subject(self, tenant_id: TenantId, subject: str) -> str | None:
         """Destroys the subject's present key and returns its identifier; None when it has none.
 

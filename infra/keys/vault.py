@@ -73,6 +73,12 @@ class Vault:
             return None
         raise KeyMissing("A subject's key is not in the store, and nothing says that it was destroyed.")
 
+    def present_key(self, tenant_id: TenantId, subject: str) -> str | None:
+        path = self._subject_path(tenant_id, subject)
+        stored = None if self._is_destroyed(tenant_id) else self._files.read(path)
+        key_id = stored and _key_id(stored)
+        return key_id if key_id and not _erased_mark(path, key_id).exists() else None
+
     def destroy_subject(self, tenant_id: TenantId, subject: str) -> str | None:
         path = self._subject_path(tenant_id, subject)
         stored = None if self._is_destroyed(tenant_id) else self._files.read(path)

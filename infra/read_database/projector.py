@@ -11,7 +11,7 @@ from contracts.errors import TenetError
 from contracts.events.base import Recorded
 from infra.read_database import timer_rows, tracking
 from infra.read_database.database import Connection
-from infra.read_database.reader.conditions import where_clause
+from infra.read_database.reader.conditions import Condition, where_clause
 from infra.read_database.sources import FeedEntry
 from infra.read_database.tracking import Build
 from infra.read_database.views import DocumentView, Due
@@ -21,6 +21,8 @@ D = TypeVar("D")
 MAX_KEYS_PER_EVENT = 1_000
 """Most documents that one event may touch in one view."""
 MAX_TIMERS_PER_DOCUMENT = 100
+REWRITTEN_AT_ONCE = 500
+"""Row versions that are held in memory while an erasure is carried out."""
 
 
 class TooManyDocuments(TenetError):
@@ -80,24 +82,65 @@ class Batch(Generic[D]):
             if entry.topic not in self._view.topic_names:
                 continue
             recorded, conditions = self._decode(entry)
-            if conditions:
+            erasure = type(recorded.event) in self._view.ERASURES
+            if conditions or erasure:
                 # The lookup must see what the events before it did, so they are written first.
                 await self._write(waiting)
                 waiting = []
+            if erasure:
+                for condition in conditions:
+                    await self._rewrite(recorded, condition)
+            elif conditions:
                 await self._write([recorded], await self._found(recorded, conditions))
             else:
                 waiting.append(recorded)
         await self._write(waiting)
         await tracking.advance(self._conn, self._build, entries[-1].position, entries[-1].leaf_hash)
 
-    def _decode(self, entry: FeedEntry) -> tuple[Recorded[Any], Sequence[Any]]:
+    def _decode(self, entry: FeedEntry) -> tuple[Recorded[Any], Sequence[Condition]]:
+        """The event, and the conditions by which it finds documents, or for an erasure versions of them."""
+        view = self._view
         try:
             recorded = entry.decode()
-            return recorded, self._view.lookups(recorded)
+            find = view.rewritten if type(recorded.event) in view.ERASURES else view.lookups
+            return recorded, find(recorded)
         except Exception as error:
             raise PoisonedEvent(entry.position, entry.topic) from error
 
-    async def _found(self, recorded: Recorded[Any], conditions: Sequence[Any]) -> list[str]:
+    async def _rewrite(self, recorded: Recorded[Any], condition: Condition) -> None:
+        """Folds an erasure into every stored version that meets the condition, where it stands."""
+        view, place = self._view, (self._build.tenant_id, self._build.build)
+        clause, values = where_clause(view.COLUMNS, [condition])
+        select = sql.SQL(
+            "SELECT v.key, v.from_position, v.doc::text FROM {} v WHERE v.tenant_id = %s AND v.build = %s AND {}"
+            " AND (v.key, v.from_position) > (%s, %s) ORDER BY v.key, v.from_position LIMIT %s"
+        ).format(self._table, clause)
+        names = ["doc", *view.COLUMNS]
+        update = sql.SQL(
+            "UPDATE {} SET ({}) = ROW({}) WHERE tenant_id = %s AND build = %s AND key = %s AND from_position = %s"
+        ).format(
+            self._table,
+            sql.SQL(", ").join(map(sql.Identifier, names)),
+            sql.SQL(", ").join(sql.SQL("%s::" + name) for name in ("jsonb", *view.COLUMNS.values())),
+        )
+        delete = sql.SQL(
+            "DELETE FROM {} WHERE tenant_id = %s AND build = %s AND key = %s AND from_position = %s"
+        ).format(self._table)
+        last = ("", -1)
+        while rows := await self._fetched(select, [*place, *values, *last, REWRITTEN_AT_ONCE]):
+            last = rows[-1][:2]
+            for key, from_position, text in rows:
+                after, data = self._folded(key, view.decode(text), recorded)
+                if after is None or data is None:
+                    await self._conn.execute(delete, [*place, key, from_position])
+                else:
+                    new = [data.decode(), *view.row_values(after)]
+                    await self._conn.execute(update, [*new, *place, key, from_position])
+
+    async def _fetched(self, query: sql.Composed, values: Sequence[Any]) -> list[Any]:
+        return await (await self._conn.execute(query, values)).fetchall()
+
+    async def _found(self, recorded: Recorded[Any], conditions: Sequence[Condition]) -> list[str]:
         keys: dict[str, None] = {}
         for condition in conditions:
             clause, values = where_clause(self._view.COLUMNS, [condition])
@@ -150,16 +193,21 @@ class Batch(Generic[D]):
 
     def _fold(self, key: str, history: _History[D], recorded: Recorded[Any]) -> None:
         before = history.last
+        after, data = self._folded(key, before.document if before else None, recorded)
+        if data != (before.data if before else None):
+            history.later.append(_Version(recorded.position, after, data, recorded))
+
+    def _folded(self, key: str, document: D | None, recorded: Recorded[Any]) -> tuple[D | None, bytes | None]:
+        """The document after the event, also as JSON. Raises PoisonedEvent when it could not be written."""
         try:
-            after = self._view.fold(key, before.document if before else None, recorded)
+            after = self._view.fold(key, document, recorded)
             data = None if after is None else self._view.encode(after)
             if after is not None:
                 self._view.row_values(after)
                 self._timers(key, after)
         except Exception as error:
             raise PoisonedEvent(recorded.position, recorded.envelope.topic) from error
-        if data != (before.data if before else None):
-            history.later.append(_Version(recorded.position, after, data, recorded))
+        return after, data
 
     async def _close(self, changed: dict[str, _History[D]]) -> None:
         ends = {key: history.later[0].from_position for key, history in changed.items() if history.stored}

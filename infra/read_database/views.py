@@ -66,6 +66,8 @@ class DocumentView(Generic[D]):
     """Raise it whenever the same events give other documents; the view is then rebuilt beside the old one."""
     TABLE: ClassVar[str]
     TOPICS: ClassVar[frozenset[type[Event]]]
+    ERASURES: ClassVar[frozenset[type[Event]]] = frozenset()
+    """Events that leave no trace of something: they are folded into what `rewritten` finds, and into nothing else."""
     COLUMNS: ClassVar[Mapping[str, str]] = {}
     """Extra columns to filter and order by: name to SQL type, one of COLUMN_TYPES, as in the migration."""
     DOCUMENT: ClassVar[Any]
@@ -85,7 +87,7 @@ class DocumentView(Generic[D]):
             raise TypeError(f"{cls.__name__}: every view has the columns {', '.join(sorted(taken))} already")
         if cls.VERSION < 1:
             raise TypeError(f"{cls.__name__}: versions start at 1")
-        cls.topic_names = frozenset(event.TOPIC for event in cls.TOPICS)
+        cls.topic_names = frozenset(event.TOPIC for event in cls.TOPICS | cls.ERASURES)
         cls._adapter = TypeAdapter(cls.DOCUMENT)
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
@@ -96,6 +98,13 @@ class DocumentView(Generic[D]):
         """Further documents that this event touches: the current ones of the tenant that meet any of these conditions.
 
         For events that do not name the document (a sensor's, a principal's). It costs a query each; prefer `keys`.
+        """
+        return ()
+
+    def rewritten(self, recorded: Recorded[Any]) -> Sequence[Condition]:
+        """The documents that one of ERASURES has to leave no trace in: those of which a version, also a past one, meets
+        any of these conditions. Such versions are folded in place, so that what is asked for as it was known before
+        shows nothing either. Nothing else may rewrite the past, and a view with timers has nothing to erase.
         """
         return ()
 

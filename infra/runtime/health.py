@@ -34,9 +34,21 @@ def _channel(settings: Settings) -> grpc.Channel:
     names = x509.load_pem_x509_certificate(shown).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     name = names.value.get_values_for_type(x509.DNSName)[0]
     roots = (settings.tls_roots or settings.tls_certificate).read_bytes()
+    credentials = grpc.ssl_channel_credentials(roots, *_own(settings)) if settings.tls_client_roots else None
     return grpc.secure_channel(
-        address, grpc.ssl_channel_credentials(roots), options=[("grpc.ssl_target_name_override", name)]
+        address,
+        credentials or grpc.ssl_channel_credentials(roots),
+        options=[("grpc.ssl_target_name_override", name)],
     )
+
+
+def _own(settings: Settings) -> tuple[bytes | None, bytes | None]:
+    """Key and certificate to show: a caller's where there is one, else the service's own, which has to be for both."""
+    pairs = (
+        (settings.tls_client_key, settings.tls_client_certificate),
+        (settings.tls_key, settings.tls_certificate),
+    )
+    return next(((key.read_bytes(), shown.read_bytes()) for key, shown in pairs if key and shown), (None, None))
 
 
 if __name__ == "__main__":

@@ -81,6 +81,13 @@ class Settings(BaseSettings):
     """PEM file with the key of that certificate."""
     tls_roots: Path | None = None
     """PEM file with the roots by which callers of the services, `tenet` too, check them. None: calls in the clear."""
+    tls_client_roots: Path | None = None
+    """PEM file with the roots by which this service checks its callers: who has no certificate of theirs is not heard.
+    None: callers show their token only."""
+    tls_client_certificate: Path | None = None
+    """PEM file with the certificate that a caller, `tenet` too, shows to services that ask for one."""
+    tls_client_key: Path | None = None
+    """PEM file with the key of that certificate."""
     base_port: Annotated[int, Field(ge=0, le=65535 - METRICS_OFFSET - len(SERVICES))] = 7400
     """Services take this port and the following, in the order of SERVICES; 0: any free ports, written to the status."""
     ports: Ports = Field(default_factory=dict)
@@ -108,6 +115,17 @@ class Settings(BaseSettings):
     """Port of the telemetry intake over HTTP. Set by the supervisor; 0: any free one."""
     intake_quotas: Rates = Field(default_factory=dict)
     """Records per second of tenants that have a quota of their own, `clinic=5000`."""
+
+    # Intelligence.
+    intelligence_credentials: Pairs = Field(default_factory=dict, repr=False)
+    """What TAXII servers ask for, by the names that schedules use: `vendor=user:password@taxii.example.com`. Each is
+    sent to the host that it names and to no other."""
+    sighting_threshold: Annotated[int, Field(ge=3, le=1_000)] = 3
+    """From how many customers on others are told of a sighting. A smaller number could tell who it was."""
+    sighting_interval_seconds: Annotated[int, Field(ge=1, le=604_800)] = 21_600
+    """Sightings are told of by such intervals, after their end; short ones tell more of when something happened."""
+    sighting_delay_seconds: Annotated[int, Field(ge=0, le=604_800)] = 3_600
+    """How long after the end of an interval."""
 
     # The transparency log.
     log_name: str = "tenet.invalid/log"

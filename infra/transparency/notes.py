@@ -22,6 +22,7 @@ MAX_SIGNATURES = 100
 """As in the reference implementation of signed notes, more signature lines than this are refused."""
 
 _DASH = "— "
+_PRIVATE = "PRIVATE+KEY+"
 _TIMESTAMP_BYTES = 8
 
 
@@ -31,6 +32,10 @@ class NoteMalformed(InvalidArgument):
 
 class NoteUnverified(InvalidArgument):
     reason = "NOTE_UNVERIFIED"
+
+
+class NoteSignatureFalse(NoteUnverified):
+    """A line names a known key that did not make its signature."""
 
 
 class CheckpointMalformed(InvalidArgument):
@@ -149,7 +154,11 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private key with its name. Cosigners (C2SP tlog-cosignature) sign with a time, logs without."""
+    """A private key with its name. Cosigners (C2SP tlog-cosignature) sign with a time, logs without.
+
+    Its text form is that of the reference implementation of signed notes: `PRIVATE+KEY+<name>+<key id in
+    hexadecimal>+<base64 of algorithm and seed>`.
+    """
 
     name: str
     private_key: Ed25519PrivateKey
@@ -158,6 +167,26 @@ class Signer:
     @property
     def verifier(self) -> Verifier:
         return Verifier(self.name, self.algorithm, self.private_key.public_key().public_bytes_raw())
+
+    @classmethod
+    def parse(cls, skey: str) -> "Signer":
+        """Raises NoteMalformed."""
+        name, _, rest = skey.removeprefix(_PRIVATE).partition("+")
+        key_id, _, encoded = rest.partition("+")
+        try:
+            raw = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise NoteMalformed("A private key is not base64.") from error
+        if not skey.startswith(_PRIVATE) or not is_key_name(name) or len(raw) != 33 or raw[0] != ED25519:
+            raise NoteMalformed("A private key is a name, a key id and an Ed25519 seed.")
+        signer = cls(name, Ed25519PrivateKey.from_private_bytes(raw[1:]))
+        if signer.verifier.key_id.hex() != key_id:
+            raise NoteMalformed("A private key's id is not that of its name and key.")
+        return signer
+
+    def encode(self) -> str:
+        raw = bytes([self.algorithm]) + self.private_key.private_bytes_raw()
+        return f"{_PRIVATE}{self.name}+{self.verifier.key_id.hex()}+{base64.b64encode(raw).decode()}"
 
     def sign(self, text: str, *, at: int | None = None) -> Signature:
         """`at` is the POSIX time in seconds, for cosigners only."""
@@ -175,8 +204,8 @@ def _cosigned_message(at: int, text: str) -> bytes:
 
 
 def open_note(data: bytes, verifiers: Iterable[Verifier]) -> tuple[Note, tuple[Signature, ...]]:
-    """The note and those of its signatures that known keys made. Raises NoteUnverified when a known key's signature is
-    false, or when there is none by a known key."""
+    """The note and those of its signatures that known keys made. Raises NoteSignatureFalse when a known key's signature
+    is false, NoteUnverified when there is none by a known key."""
     note = parse_note(data)
     known = {(each.name, each.key_id): each for each in verifiers}
     good = []
@@ -185,7 +214,7 @@ def open_note(data: bytes, verifiers: Iterable[Verifier]) -> tuple[Note, tuple[S
         if verifier is None:
             continue
         if not verifier.accepts(note.text, signature):
-            raise NoteUnverified(f"The signature of {signature.name} is false.")
+            raise NoteSignatureFalse(f"The signature of {signature.name} is false.")
         good.append(signature)
     if not good:
         raise NoteUnverified("No known key has signed the note.")

@@ -52,7 +52,8 @@ class Erasures:
         elif topic == FieldErased.TOPIC:
             self.fields[data["position"], data["path"]] = position
             decided[data["erasure_id"]] = (data["position"], data["path"])
-        elif (what := decided.get(data["erasure_id"])) is not None:
+        elif (what := decided.pop(data["erasure_id"], None)) is not None:
+            # Only the first time counts: what was sealed after it is not what a later one destroyed again.
             self.done.add(what)
             if isinstance(what, str):
                 self.subjects[what] = position

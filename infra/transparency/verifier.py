@@ -49,10 +49,19 @@ BAG_DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 TAG_FILES = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt"}
 COMMITMENT_TAG = b"tenet/sealed-field/v1\x00"
 ENTRY_KEYS = {"actor", "data", "id", "occurred_at", "schema", "stream", "tenant", "type", "version"}
-OPTIONAL_KEYS = {"causation", "correlation", "facts", "grant", "request", "request_digest", "trace"}
+ALL_KEYS = ENTRY_KEYS | {"causation", "correlation", "facts", "grant", "request", "request_digest", "trace"}
 BUNDLE_KEYS = {"audience", "case", "format", "from_position", "tenant", "to_position"}
 AUDIENCES = {"investigators", "customer", "customer_partners", "community", "public"}
-FACT_SOURCES = {"tenet.cases.CharterApproved", "tenet.detections.RulePackDeployed"}
+FACT_FIELDS = {
+    "tenet.cases.RotaAssigned": ("tenant_id", "rota_id"),
+    "tenet.cases.RotaOverridden": ("override_id", "principal_id", "starts_at", "ends_at"),
+    "tenet.tenancy.CertificationRecorded": ("certification_id", "principal_id", "name", "expires_at"),
+}
+"""What is cited by the digest of these fields, as a list in canonical JSON; other facts hold their digest."""
+FACT_SOURCES = re.compile(
+    r"tenet\.(assets\.VulnerabilityFeedImported|cases\.(CharterApproved|PageContactSet|RotaPublished)"
+    r"|detections\.(IntelligenceImported|RulePackDeployed))"
+)
 """Events that facts are cited from: each states the digest of what it put into force."""
 REOPENED = "tenet.ledger.LedgerReopened"
 KNOWN_FILES = re.compile(
@@ -61,6 +70,9 @@ KNOWN_FILES = re.compile(
     r"|entries/[0-9]{12}\.bundle))"
 )
 MANIFEST_LINE = re.compile(r"([0-9a-f]{64}) [ *]([^\x00-\x1f\x7f\\]+)")
+SEALED = b'{"commitment":'
+"""Begins a sealed field in canonical JSON, or a reference to one; no string can hold it, since quotes are escaped."""
+REFERENCE = re.compile(rb'\{"commitment":"[^"]*","event_id":')
 STREAM = re.compile(r"[a-z][a-z_]*-[^\x00-\x20]+")
 SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 NAME = re.compile(r"[^+\s]+")
@@ -98,7 +110,7 @@ class Result:
 
 
 def _integer(text: str) -> int:
-    return int(text) if len(text) < 18 and abs(int(text)) < 2**53 else _refused(text)
+    return value if -(2**53) < (value := int(text)) < 2**53 else _refused(text)
 
 
 def _refused(text: str) -> Any:
@@ -140,10 +152,14 @@ def subtrees(begin: int, end: int) -> Iterator[int]:
 
 
 class Tree:
-    """Grows to the right, by a complete subtree at a time; keeps the roots of its largest complete subtrees."""
+    """Grows to the right, by a complete subtree at a time; keeps the roots of its largest complete subtrees.
 
-    def __init__(self) -> None:
-        self.size = 0
+    `held` becomes the root that the tree had at the size `held_size`.
+    """
+
+    def __init__(self, held_size: int = -1) -> None:
+        self.size, self.held_size = 0, held_size
+        self.held: bytes | None = None
         self._roots: list[bytes] = []
 
     def push(self, level: int, digest: bytes) -> None:
@@ -153,6 +169,8 @@ class Tree:
             rest >>= 1
         self._roots.append(digest)
         self.size += 1 << level
+        if self.size == self.held_size:
+            self.held = self.root()
 
     def root(self) -> bytes:
         digest = self._roots[-1] if self._roots else hashlib.sha256(b"").digest()
@@ -340,21 +358,34 @@ class Openings:
                     raise Bad("a line of openings.jsonl is an object with a position")
                 yield value
 
-    def check(self, position: int, event_id: str, sealed: dict[str, dict[str, Any]]) -> None:
-        """`sealed` are the fields that this entry sealed, by path. Each has one line."""
+    def check(self, position: int, event_id: str, data: Any, leaf: bytes) -> None:
+        """Each field that this entry sealed has one line. A reference to what another entry sealed has none."""
+        told = set[int]()
         while self._next is not None and self._next["position"] <= position:
             line, self._next = self._next, next(self._lines, None)
             path, outcome = str(line.get("path")), next((each for each in self.counts if each in line), "")
-            reference = sealed.pop(path, None) if line["position"] == position else None
-            if reference is None or not outcome or line.get("subject") != reference["subject"]:
-                what = "no sealed field" if reference is None else "nothing that it tells"
+            sealed = _sealed_at(data, path) if line["position"] == position else None
+            if sealed is None or id(sealed) in told or not outcome or line.get("subject") != sealed["subject"]:
+                what = "no sealed field" if sealed is None else "nothing that it tells, or tells twice"
                 self._result.problem("openings.jsonl", f"this line is about {what}: {path}", line["position"])
                 continue
+            told.add(id(sealed))
             self.counts[outcome] += 1
-            if outcome == "value" and not _is_opening(event_id, path, line, reference["commitment"]):
+            if outcome == "value" and not _is_opening(event_id, path, line, sealed["commitment"]):
                 self._result.problem("openings.jsonl", f"the entry did not commit to this value of {path}", position)
-        for path in sealed:
-            self._result.problem("openings.jsonl", f"there is no line about the sealed field {path}", position)
+        if count := leaf.count(SEALED) - len(told):
+            count -= len(REFERENCE.findall(leaf))
+        if count:
+            self._result.problem("openings.jsonl", f"{count} sealed fields of this entry have no line", position)
+
+
+def _sealed_at(node: Any, path: str) -> dict[str, Any] | None:
+    """The sealed field at a JSON pointer."""
+    start, *steps = path.split("/")
+    for step in steps:
+        within = {str(index): each for index, each in enumerate(node)} if type(node) is list else node
+        node = within.get(step) if type(within) is dict else None
+    return node if start == "" and type(node) is dict and node.keys() == {"subject", "commitment"} else None
 
 
 def _is_opening(event_id: str, path: str, line: dict[str, Any], commitment: Any) -> bool:
@@ -368,23 +399,11 @@ def _is_opening(event_id: str, path: str, line: dict[str, Any], commitment: Any)
     return len(salt) == 16 and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == commitment
 
 
-def _find_sealed(node: Any, path: str, found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    if isinstance(node, dict) and node.keys() == {"subject", "commitment"}:
-        found[path] = node
-    elif isinstance(node, dict | list):
-        for key, each in node.items() if isinstance(node, dict) else enumerate(node):
-            _find_sealed(each, f"{path}/{key}", found)
-    return found
-
-
 # Ledgers.
 
 
 class Ledger:
-    """One ledger of a bundle. Its entries are a whole range where `whole` says so, chosen ones otherwise.
-
-    `held` are a size and, once it is known, the root that the tree had at that size.
-    """
+    """One ledger of a bundle. Its entries are a whole range where `whole` says so, chosen ones otherwise."""
 
     def __init__(self, bag: Bag, result: Result, tenant: str, openings: Openings | None, *, whole: bool) -> None:
         self.bag, self.result, self.tenant, self.openings, self.whole = bag, result, tenant, openings, whole
@@ -392,15 +411,15 @@ class Ledger:
         self.keys: list[Key] = []
         self.size, self.entries, self.last_time = 0, 0, 0
         self.runs: list[tuple[int, int]] = []
-        self.held: tuple[int, bytes | None] = (-1, None)
+        self.tree = Tree()
         self.cited: list[tuple[int, str, int, str]] = []
         self.digests: dict[int, AbstractSet[Any]] = {}
         self.grants: dict[str, int] = {}
-        self.kinds: set[str] = set()
+        self.kinds: set[tuple[str, int]] = set()
         self.reopened: list[dict[str, Any]] = []
         self.reports: list[tuple[int, dict[str, Any]]] = []
         self.streams: dict[str, int] = {}
-        self._ids: set[str] = set()
+        self._ids: set[int] = set()
 
     def problem(self, what: str, position: int | None = None) -> None:
         self.result.problem(f"ledger {self.tenant}", what, position)
@@ -443,39 +462,34 @@ class Ledger:
 
     def _check_entries(self) -> bytes:
         """Checks the entries from left to right, and returns the root that they and the other hashes lead to."""
-        tree = Tree()
+        tree = self.tree
         with self.bag.open(f"{self.room}/leaf-hashes") as stated, self.bag.open(f"{self.room}/other-hashes") as others:
             for name in self.bag.names(rf"{self.room}/entries/[0-9]{{12}}\.bundle"):
                 first = int(name[-19:-7])
                 if not tree.size <= first < self.size:
                     raise Bad(f"ledger {self.tenant}: {name} does not begin between its neighbours", first)
-                self._fill_gap(tree, first, others)
+                self._fill_gap(first, others)
                 if not self.runs or self.runs[-1][1] != first:
                     self.runs.append((first, first))
-                self._check_run(tree, self.bag.read(name), stated)
+                self._check_run(self.bag.read(name), stated)
                 self.runs[-1] = (self.runs[-1][0], tree.size)
             if tree.size > self.size:
                 self.problem("there are entries beyond the checkpoint", self.size)
-            self._fill_gap(tree, self.size, others)
+            self._fill_gap(self.size, others)
             if stated.read(1) or others.read(1):
                 self.problem("there are more hashes than entries and gaps")
         return tree.root()
 
-    def _push(self, tree: Tree, level: int, digest: bytes) -> None:
-        tree.push(level, digest)
-        if tree.size == self.held[0]:
-            self.held = (tree.size, tree.root())
-
-    def _fill_gap(self, tree: Tree, end: int, others: BufferedReader) -> None:
-        for level in subtrees(tree.size, end):
+    def _fill_gap(self, end: int, others: BufferedReader) -> None:
+        for level in subtrees(self.tree.size, end):
             if len(digest := others.read(32)) != 32:
-                raise Bad(f"ledger {self.tenant}: neither entries nor hashes are here from this position on", tree.size)
-            self._push(tree, level, digest)
+                raise Bad(f"ledger {self.tenant}: neither entries nor hashes are here from here on", self.tree.size)
+            self.tree.push(level, digest)
 
-    def _check_run(self, tree: Tree, data: bytes, stated: BufferedReader) -> None:
+    def _check_run(self, data: bytes, stated: BufferedReader) -> None:
         place = 0
         while place < len(data):
-            position = tree.size
+            position = self.tree.size
             end = place + 2 + int.from_bytes(data[place : place + 2], "big")
             leaf = data[place + 2 : end]
             digest = hashlib.sha256(b"\x00" + leaf).digest()
@@ -489,7 +503,7 @@ class Ledger:
                 self.problem(str(error), position)
             except (AttributeError, KeyError, TypeError):
                 self.problem("a field of this entry has a wrong type", position)
-            self._push(tree, 0, digest)
+            self.tree.push(0, digest)
             place = end
 
     def _check_entry(self, position: int, leaf: bytes) -> None:
@@ -499,7 +513,7 @@ class Ledger:
         if recorded_at < before:
             self.problem("this entry was recorded before the one before it", position)
         entry = canonical_json(leaf[8:])
-        if not ENTRY_KEYS <= entry.keys() <= ENTRY_KEYS | OPTIONAL_KEYS:
+        if not ENTRY_KEYS <= entry.keys() <= ALL_KEYS:
             raise Bad("this has not the fields of an entry")
         event_id, data, stream, version = entry["id"], entry["data"], entry["stream"], entry["version"]
         if not (STREAM.fullmatch(stream) and type(event_id) is str and type(data) is dict and type(version) is int):
@@ -511,18 +525,20 @@ class Ledger:
             self.problem("this entry's cause does not lie before it", position)
         self._collect(position, entry)
         if self.openings is not None:
-            self.openings.check(position, event_id, _find_sealed(data, "", {}) if b'"commitment":' in leaf else {})
+            self.openings.check(position, event_id, data, leaf)
 
     def _collect(self, position: int, entry: dict[str, Any]) -> None:
         """What is judged once all ledgers were read."""
         kind, data = entry["type"], entry["data"]
-        self.cited += [(position, each["tenant"], each["position"], each["digest"]) for each in entry.get("facts", ())]
-        self.kinds.add(f"{kind}.v{entry['schema']}")
+        for each in entry.get("facts", ()):
+            self.cited.append((position, each["tenant"], each["position"], each["digest"]))
+        self.kinds.add((kind, entry["schema"]))
         self.grants.setdefault(entry.get("grant", ""), position)
         if kind == "tenet.reporting.ReportPublished":
             self.reports.append((position, data))
-        elif kind in FACT_SOURCES:
-            self.digests[position] = {each for each in data.values() if type(each) is str}
+        elif kind in FACT_FIELDS or FACT_SOURCES.fullmatch(kind):
+            said = hashlib.sha256(_encode([data[each] for each in FACT_FIELDS.get(kind, ())]).encode()).hexdigest()
+            self.digests[position] = {each for each in (said, *data.values()) if type(each) is str}
         elif kind == REOPENED:
             self.reopened.append(data)
 
@@ -532,9 +548,9 @@ class Ledger:
         if version < 1 or (last is not None and (version != last + 1 if self.whole else version <= last)):
             self.problem(f"version {version} of {stream} does not follow version {last}", position)
         self.streams[stream] = version
-        if event_id in self._ids:
+        if (known := hash(event_id)) in self._ids:
             self.problem(f"the event {event_id} stands here a second time", position)
-        self._ids.add(event_id)
+        self._ids.add(known)
 
     def compare(self, held: bytes) -> None:
         """With a checkpoint of the same log from elsewhere."""
@@ -544,9 +560,9 @@ class Ledger:
             self.problem("the checkpoint that you hold is not one of this log")
         elif size > self.size:
             self.problem(f"you hold a checkpoint of {size} entries: this ledger is older, or was cut off", self.size)
-        elif size and self.held[1] is None:
+        elif size and self.tree.held is None:
             self.problem(f"the chosen entries do not lead to the tree of {size} entries: ask for the whole range")
-        elif size and self.held[1] != root:
+        elif size and self.tree.held != root:
             self.problem(f"this ledger is not the one whose first {size} entries you hold a checkpoint of")
 
 
@@ -588,7 +604,7 @@ def _check_contents(
     openings = Openings(bag, result)
     ledgers = _check_ledgers(bag, openings, facts, trusted, witnesses, held)
     ledger = ledgers[tenant]
-    openings.check(2**63, "", {})
+    openings.check(2**63, "", {}, b"")
     if case is None and ledger.runs != [(begin, end)]:
         place = max(begin, ledger.runs[-1][1] if ledger.runs else 0)
         ledger.problem(f"the entries are not all those from {begin} up to {end}", place)
@@ -618,7 +634,7 @@ def _check_ledgers(
         main = name == tenant
         ledgers[name] = Ledger(bag, result, name, openings if main else None, whole=main and facts["case"] is None)
         if main and held is not None:
-            ledgers[name].held = (parse_checkpoint(parse_note(held)[0])[1], None)
+            ledgers[name].tree.held_size = parse_checkpoint(parse_note(held)[0])[1]
         try:
             ledgers[name].check(trusted, witnesses)
         except Bad as error:
@@ -629,7 +645,7 @@ def _check_ledgers(
 
 
 def _check_schemas(bag: Bag, ledgers: dict[str, Ledger]) -> None:
-    known = {f"data/schemas/{kind}.json" for each in ledgers.values() for kind in each.kinds}
+    known = {f"data/schemas/{kind}.v{version}.json" for each in ledgers.values() for kind, version in each.kinds}
     for name in bag.names(r"data/schemas/.*"):
         if name not in known or type(canonical_json(bag.read(name))) is not dict:
             bag.result.problem(name, "this is no schema of an event that is here")

@@ -12,6 +12,8 @@ from infra.runtime.settings import Settings
 
 REFERENCE_CONNECTORS = ("edr", "idp")
 """Connectors that lead to the reference actuator where one runs: devices and accounts."""
+REFERENCE_ROOM = "room"
+"""The messenger that leads to the reference actuator's chat room where one runs."""
 REHEARSAL = "rehearsal"
 
 
@@ -78,14 +80,26 @@ class SmtpConfig(ConnectorConfig):
 
 
 class ChatWebhookConfig(ConnectorConfig):
-    """An incoming webhook that takes `{"text": …}`, as Slack's and many others do. The URL is a credential."""
+    """An incoming webhook that takes `{"text": …}`, as Slack's and many others do. The URL is a credential.
+
+    With a `secret` (`whsec_` and base64) messages are signed besides, for a receiver of one's own that checks it and
+    knows a second copy by its `webhook-id`.
+    """
 
     kind: Literal["chat_webhook"] = "chat_webhook"
     url: str = Field(repr=False)
+    secret: str = Field(default="", repr=False)
+
+
+class MessageProgramConfig(ConnectorConfig):
+    """An operator's own program that brings messages: to a pager, a telephone, a desk."""
+
+    kind: Literal["message_program"] = "message_program"
+    program: Program
 
 
 ActionConnectorConfig = RehearsalConfig | OpenC2WebhookConfig | CommandBridgeConfig
-MessengerConfig = SmtpConfig | ChatWebhookConfig
+MessengerConfig = SmtpConfig | ChatWebhookConfig | MessageProgramConfig
 AnyConfig = Annotated[ActionConnectorConfig | MessengerConfig, Field(discriminator="kind")]
 
 
@@ -105,6 +119,9 @@ def connectors_of(settings: Settings, own: CasesSettings) -> tuple[ActionConnect
     found: dict[str, ActionConnectorConfig | MessengerConfig] = {REHEARSAL: RehearsalConfig(name=REHEARSAL)}
     if settings.actuator_url is not None:
         found |= {name: _reference(name, settings.actuator_url, settings) for name in REFERENCE_CONNECTORS}
+        found[REFERENCE_ROOM] = ChatWebhookConfig(
+            name=REFERENCE_ROOM, url=f"{settings.actuator_url}/room", secret=_signing(settings, "actuator-room")
+        )
     if own.connectors_file is not None:
         listed = TypeAdapter(tuple[AnyConfig, ...]).validate_json(own.connectors_file.read_bytes())
         found |= {connector.name: connector for connector in listed}
@@ -112,12 +129,15 @@ def connectors_of(settings: Settings, own: CasesSettings) -> tuple[ActionConnect
 
 
 def _reference(name: str, url: str, settings: Settings) -> OpenC2WebhookConfig:
-    webhook = base64.b64encode(secret(settings.secrets_dir, "actuator-webhook").encode()).decode()
     return OpenC2WebhookConfig(
         name=name,
         url=f"{url}/openc2",
-        secret=f"whsec_{webhook}",
+        secret=_signing(settings, "actuator-webhook"),
         health_url=f"{url}/health",
         read_back_url=f"{url}/state",
         read_back_token=secret(settings.secrets_dir, "actuator-reading"),
     )
+
+
+def _signing(settings: Settings, name: str) -> str:
+    return f"whsec_{base64.b64encode(secret(settings.secrets_dir, name).encode()).decode()}"

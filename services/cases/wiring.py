@@ -21,22 +21,27 @@ from tenet.cases.v1 import (
 )
 
 from contracts.ids import TenantId
+from infra.answering import Answering
+from infra.auth.directory_state import DirectoryState, TenantState
 from infra.grpc import Hosted
 from infra.hosting import Foundation, serve_until_stopped
 from infra.read_database.happened import Happened
-from infra.read_database.policies import Policy
+from infra.read_database.policies import Clock, Policy
 from infra.read_database.read_side import ReadSide
 from infra.read_database.reader.queries import Reader
 from infra.read_database.turns import in_background
 from infra.runtime.settings import Settings
 from services.cases.application import CasesApplication
 from services.cases.application.automation import Automation
+from services.cases.application.contacts import Contacts
+from services.cases.application.on_call_watch import OnCallWatch
 from services.cases.application.outbox import Outbox, TakesIntents
 from services.cases.application.people import PeopleApplication
 from services.cases.config import CasesSettings, connectors_of
 from services.cases.connectors.registry import Connectors
 from services.cases.policies.act_when_people_are_late import PeopleTimers
 from services.cases.policies.act_when_time_comes import Timers
+from services.cases.policies.add_tasks_when_subject_linked import AddTasksWhenSubjectLinked
 from services.cases.policies.cancel_actions_when_validation_withdrawn import CancelActionsWhenValidationWithdrawn
 from services.cases.policies.complete_step_when_action_verified import CompleteStepWhenActionVerified
 from services.cases.policies.decide_plan_when_case_absorbed import DecidePlanWhenCaseAbsorbed
@@ -48,6 +53,7 @@ from services.cases.policies.dispatch_action_when_step_released import DispatchA
 from services.cases.policies.dispatch_message_when_message_failed import DispatchMessageWhenMessageFailed
 from services.cases.policies.dispatch_message_when_notice_overdue import DispatchMessageWhenNoticeOverdue
 from services.cases.policies.dispatch_message_when_notice_sent import DispatchMessageWhenNoticeSent
+from services.cases.policies.dispatch_message_when_page_sent import DispatchMessageWhenPageSent
 from services.cases.policies.draw_traces_when_subject_linked import DrawTracesWhenSubjectLinked
 from services.cases.policies.keep_service_levels_when_case_progressed import KeepServiceLevelsWhenCaseProgressed
 from services.cases.policies.open_case_when_customer_report_validated import OpenCaseWhenCustomerReportValidated
@@ -77,6 +83,7 @@ from services.cases.servicer import (
     CasesWorkWriteServicer,
     CasesWriteServicer,
 )
+from services.cases.servicer.on_call_overview import OnCallInViews
 from services.cases.servicer.open_items import OpenItemsInViews
 
 SERVICE = "cases"
@@ -84,11 +91,12 @@ SERVICE = "cases"
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """The service's parts; nothing works in the background until `read_side` and `outboxes` run."""
+    """The service's parts; nothing works in the background until `read_side`, `outboxes` and `watch` run."""
 
     hosted: tuple[Hosted, ...]
     read_side: ReadSide
     outboxes: tuple[Outbox, ...]
+    watch: OnCallWatch
     connectors: Connectors
 
 
@@ -139,37 +147,47 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         ],
         timers={**Timers(application).handlers(), **PeopleTimers(people).handlers()},
     )
-    read = CasesReadServicer(read_side.reader, Happened(ledger.repository), application, foundation.opener, clock)
+    answering = Answering(read_side.reader, foundation.opener)
+    read = CasesReadServicer(answering, Happened(ledger.repository), application, clock)
     hosted = (
         Hosted.of(cases_read_pb2, "CasesReadService", read),
         Hosted.of(
             cases_messages_read_pb2,
             "CasesMessagesReadService",
-            CasesMessagesReadServicer(read_side.reader, foundation.opener),
+            CasesMessagesReadServicer(answering),
         ),
         Hosted.of(cases_playbooks_read_pb2, "CasesPlaybooksReadService", CasesPlaybooksReadServicer()),
         Hosted.of(cases_write_pb2, "CasesWriteService", CasesWriteServicer(application)),
-        Hosted.of(
-            cases_work_read_pb2, "CasesWorkReadService", CasesWorkReadServicer(read_side.reader, foundation.opener)
-        ),
+        Hosted.of(cases_work_read_pb2, "CasesWorkReadService", CasesWorkReadServicer(answering)),
         Hosted.of(cases_work_write_pb2, "CasesWorkWriteService", CasesWorkWriteServicer(application)),
         Hosted.of(cases_bulk_write_pb2, "CasesBulkWriteService", CasesBulkWriteServicer(application)),
         Hosted.of(cases_admin_pb2, "CasesAdminService", CasesAdminServicer(application)),
     )
-    return Wired(
-        (*hosted, *_hosted_for_people(foundation, read_side.reader, people)), read_side, (outbox, post), connectors
-    )
+    contacts = application.contacts
+    on_call = OnCallInViews(read_side.reader, people.rotas, contacts, clock)
+    for_people = _hosted_for_people(answering, people, contacts, on_call, clock)
+    watch = OnCallWatch(on_call, lambda: _served(foundation.directory.state), ledger.tenants.list)
+    return Wired((*hosted, *for_people), read_side, (outbox, post), watch, connectors)
 
 
-def _hosted_for_people(foundation: Foundation, reader: Reader, people: PeopleApplication) -> tuple[Hosted, ...]:
-    opener, clock = foundation.opener, foundation.clock
+def _served(directory: DirectoryState) -> list[TenantId]:
+    return [each.id for each in directory.tenants.values() if each.state is TenantState.ACTIVE]
+
+
+def _hosted_for_people(
+    answering: Answering, people: PeopleApplication, contacts: Contacts, on_call: OnCallInViews, clock: Clock
+) -> tuple[Hosted, ...]:
     return (
         Hosted.of(
-            cases_people_read_pb2, "CasesPeopleReadService", CasesPeopleReadServicer(reader, people, opener, clock)
+            cases_people_read_pb2,
+            "CasesPeopleReadService",
+            CasesPeopleReadServicer(answering, people, on_call, clock),
         ),
         Hosted.of(cases_people_write_pb2, "CasesPeopleWriteService", CasesPeopleWriteServicer(people)),
-        Hosted.of(cases_people_rota_read_pb2, "CasesRotaReadService", CasesRotaReadServicer(reader, people, opener)),
-        Hosted.of(cases_people_rota_write_pb2, "CasesRotaWriteService", CasesRotaWriteServicer(people)),
+        Hosted.of(
+            cases_people_rota_read_pb2, "CasesRotaReadService", CasesRotaReadServicer(answering, people, contacts)
+        ),
+        Hosted.of(cases_people_rota_write_pb2, "CasesRotaWriteService", CasesRotaWriteServicer(people, contacts)),
         Hosted.of(cases_people_rota_admin_pb2, "CasesRotaAdminService", CasesRotaAdminServicer(people)),
     )
 
@@ -189,6 +207,7 @@ def policies_of(application: CasesApplication, outbox: TakesIntents, post: Takes
     return [
         OpenCaseWhenFindingValidated(application),
         OpenCaseWhenCustomerReportValidated(application),
+        AddTasksWhenSubjectLinked(application),
         DrawTracesWhenSubjectLinked(application),
         DecidePlanWhenCaseOpened(application),
         DecidePlanWhenCaseAbsorbed(application),
@@ -198,6 +217,7 @@ def policies_of(application: CasesApplication, outbox: TakesIntents, post: Takes
         SendActionWhenDispatched(outbox),
         SendMessageWhenDispatched(post),
         DispatchMessageWhenNoticeSent(application),
+        DispatchMessageWhenPageSent(application),
         DispatchMessageWhenMessageFailed(application),
         CompleteStepWhenActionVerified(application),
         SettleReversalWhenActionVerified(application),
@@ -213,6 +233,7 @@ async def running(foundation: Foundation, connectors: Connectors) -> AsyncIterat
             await background.enter_async_context(wired.read_side.running())
             for outbox in wired.outboxes:
                 await background.enter_async_context(in_background("outbox", outbox.run()))
+            await background.enter_async_context(in_background("on-call watch", wired.watch.run()))
             yield wired
     finally:
         await connectors.close()

@@ -1,4 +1,4 @@
-"""`python -m services.detections serve`, and what rules do without a server: `match` and `test`."""
+"""`python -m services.detections serve`, and what rules do without a server: `match`, `test` and `check`."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from contracts.errors import TenetError
 from infra.runtime.settings import Settings
 from services.detections.application import rule_files, rule_matching, rule_regression
 from services.detections.application.rule_cache import RuleCache
+from services.detections.domain.inline_tests import try_rules
 from services.detections.domain.sigma.packs import CompiledPack
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -17,7 +18,7 @@ MAX_NAMED = 20
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[:1] not in (["match"], ["test"]):
+    if arguments[:1] not in (["match"], ["test"], ["check"]):
         return _serve()
     parser = argparse.ArgumentParser(prog="tenet rules")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -27,6 +28,8 @@ def main(arguments: list[str]) -> int:
     test = commands.add_parser("test")
     test.add_argument("folder", type=Path)
     test.add_argument("--rules", type=Path, required=True)
+    check = commands.add_parser("check")
+    check.add_argument("rules", type=Path)
     chosen = parser.parse_args(arguments)
     # What this prints is for programs and pipes; the log of what happens beside it is not.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
@@ -34,6 +37,8 @@ def main(arguments: list[str]) -> int:
     try:
         if chosen.command == "match":
             return _match(chosen.rules, chosen.events, cache)
+        if chosen.command == "check":
+            return _check(chosen.rules, cache)
         return _test(chosen.folder, chosen.rules, cache)
     except (TenetError, OSError) as error:
         print(error, file=sys.stderr)
@@ -78,6 +83,20 @@ def _test(folder: Path, rules: Path, cache: RuleCache) -> int:
     held = sum(each.holds for each in found)
     print(f"{held} of {len(found)} pairs hold.")
     return OK if found and held == len(found) else FAILED
+
+
+def _check(rules: Path, cache: RuleCache) -> int:
+    """Prints a line for each rule that brings tests of its own, and says whether all rules run and all tests hold."""
+    pack = rule_files.compiled(rules, cache)
+    _name_failed(pack)
+    trials = try_rules(pack.rules, pack.correlations, pack.tested)
+    for trial in trials:
+        print(f"{'FAIL' if trial.failed else 'ok  '} {trial.rule_id} {pack.paths[trial.rule_id]}")
+        for name, reason in trial.failed:
+            print(f"       {name}: {reason}")
+    held, untested = sum(not trial.failed for trial in trials), len(pack.all_rules) - len(trials)
+    print(f"{held} of {len(trials)} rules with tests of their own hold them; {untested} have none.")
+    return OK if not pack.failed and held == len(trials) else FAILED
 
 
 def _name_failed(pack: CompiledPack) -> None:

@@ -57,6 +57,7 @@ MAX_PACK_BYTES = 12 * 1024 * 1024
 MAX_PACK_UNPACKED_BYTES = 64 * 1024 * 1024
 MAX_PACK_FILES = 20_000
 MAX_RULE_BYTES = 1024 * 1024
+MAX_RULE_PATH_CHARACTERS = 500
 MAX_FAILED_RULES_NAMED = 100
 MAX_FAILED_REASON_CHARACTERS = 200
 """Rules that do not compile and are named in the event; all of them are counted and kept in the import's report."""
@@ -68,7 +69,8 @@ MATCH_MEMORY_BYTES = 160 * 1024 * 1024
 MATCH_MEMORY_CHARACTERS = 1_024
 """Longer values are remembered by their digest."""
 MAX_PLANS = 4_096
-MAX_EXCEPTIONS_REMEMBERED = 4_096
+MAX_REPLACED_SETS_REMEMBERED = 16
+"""Sets of rules that are gone, each of which a plan has a mask for; the engines before the present one have theirs."""
 MAX_CHANGED_RULES = 256
 """Rules that may differ from those that the engine's plans were made of, before the plans are made anew."""
 MAX_RULE_CACHE_BYTES = 256 * 1024 * 1024
@@ -81,6 +83,22 @@ ANALYSIS_CHUNK_RECORDS = 2_000
 ANALYSIS_TURN_RECORDS = 200
 ANALYSIS_TURN_SECONDS = 0.005
 """What is read or judged in one turn of the analysis thread, whichever comes first, so that tenants take turns."""
+
+SHARE_HALF_LIFE_SECONDS = 10.0
+"""After this long what a tenant took of the intake weighs half."""
+SHARE_OF_A_BATCH_SECONDS = 0.002
+"""What a batch counts beside its time in the analysis thread."""
+NEGLIGIBLE_SHARE_SECONDS = 0.0005
+MAX_SHARES_REMEMBERED = 10_000
+GREEDY_FACTOR = 4.0
+GREEDY_FROM_SECONDS = 0.05
+"""A tenant that took this many times as much as another, and this much in all, stands aside for the other's batches."""
+GREEDY_BATCHES_AT_ONCE = 2
+"""Batches of a greedy tenant that are under way at once; further ones wait outside, up to the quota."""
+STAND_ASIDE_SECONDS = 0.5
+"""The longest that one batch stands aside in all, so that a large tenant goes on beside many small ones."""
+THREAD_SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter while the event loop waits for it."""
 
 MAX_BODY_UNPACKED_BYTES = 32 * 1024 * 1024
 """What a body of OTLP or HEC may unpack to, which has to be held whole to be taken apart."""
@@ -127,9 +145,22 @@ MAX_HUNT_BYTES = 8 * 1024**3
 MAX_HUNT_ROWS = 10_000
 MAX_HUNT_ANSWER_BYTES = 8 * 1024 * 1024
 HUNT_MEMORY = "1GB"
+HUNT_ADDRESS_SPACE = 3 * 1024**3
+"""Of a hunt's process as a whole; HUNT_MEMORY is what DuckDB counts of it."""
 HUNT_SECONDS = 120
 MAX_HUNTS_AT_ONCE = 2
 MAX_QUESTION_CHARACTERS = 20_000
+MATCH_HUNT_SECONDS = 1_800
+"""How long a hunt by rule or by indicators may take."""
+MAX_HUNT_HITS = 20_000
+MAX_HUNT_HIT_BYTES = 32 * 1024 * 1024
+"""Records that a hunt by rule or by indicators keeps; it ends, and says so, when there would be more."""
+MAX_HUNT_HITS_SHOWN = 1_000
+"""Hits of which an answer says more than their number."""
+MAX_DETECTIONS_PER_HUNT = 400
+"""Detections that one hunt raises or adds to, since all of them go into one append; the same hunt again goes on."""
+MAX_INDICATORS_PER_LIST = 100_000
+MAX_INDICATOR_LIST_BYTES = 8 * 1024 * 1024
 MAX_CORRELATED_BATCHES = 500
 """Batches with hits after which all hits that the windows hold are put by together, so that a restart reads few."""
 MAX_TENANTS_CORRELATED = 500
@@ -145,3 +176,95 @@ MAX_STANDING_EXPECTATIONS = 5_000
 """Per tenant."""
 MAX_EXPECTATION_LIFE = timedelta(days=180)
 """How long a verdict speaks for what comes after it."""
+
+MAX_INLINE_TESTS_PER_RULE = 50
+MAX_EVENTS_PER_INLINE_TEST = 200
+MAX_RECORDS_TRIED_PER_PACK = 500_000
+"""Events of all tests within the rules of one pack."""
+MAX_FAILED_TESTS_NAMED = 5
+"""Tests of one rule that failed and are named in the event; all of them are counted."""
+MAX_LISTED_RULES_BYTES = 40_000
+"""JSON of the rules that one event names; further rules are in further events of the same command."""
+MAX_RULE_STAGES_SHOWN = 100
+"""The latest stages of a rule's life; what came before is counted, and lies in the ledger."""
+MAX_RULE_TEXTS_SHOWN = 20
+"""Texts of a rule that can be read on its page."""
+
+MAX_RULE_PUBLISHERS = 200
+"""Verifier keys that are trusted, or distrusted without their names being released."""
+
+MAX_STANDING_RULE_EXCEPTIONS = 500
+"""Per tenant, with those that are disabled."""
+MAX_RULE_EXCEPTION_LIFE = timedelta(days=90)
+
+MAX_INTELLIGENCE_BYTES = 12 * 1024 * 1024
+"""Content of one import as sent, which may be compressed by gzip."""
+MAX_INTELLIGENCE_UNPACKED_BYTES = 192 * 1024 * 1024
+MAX_INTELLIGENCE_SET_BYTES = 512 * 1024 * 1024
+"""All that one source says, as JSON."""
+MAX_INTELLIGENCE_OBJECTS = 500_000
+MAX_INTELLIGENCE_NESTING = 32
+MAX_INDICATORS_PER_SOURCE = 300_000
+MAX_INDICATORS = 500_000
+"""That are matched for all tenants together, and as many for each tenant of its own."""
+MAX_INTELLIGENCE_SOURCES = 50
+"""Per ledger, with those that are retired."""
+MAX_TECHNIQUES_PER_SOURCE = 5_000
+MAX_REFUSED_OBJECTS_NAMED = 100
+MAX_INDICATOR_NAME_CHARACTERS = 200
+MAX_PATTERN_CHARACTERS = 4_000
+MAX_CLAUSES_PER_INDICATOR = 64
+MAX_COMPARISONS_PER_CLAUSE = 8
+MAX_INDICATOR_EXPRESSIONS = 2_000
+"""LIKE and MATCHES over all indicators of one matcher; further ones are named and not matched."""
+MAX_INDICATOR_EXPRESSION_INPUT = 1_024
+INDICATOR_MEMORY_VALUES = 100_000
+"""Values of records that a matcher remembers, with what they found."""
+MAX_TENANT_MATCHERS = 50
+"""Tenants whose own indicators one process holds ready; those of the others are read again."""
+
+DECAY_SPEED = 2.0
+"""δ of the decay of confidence: above 1 it falls fast at first."""
+INDICATOR_LIVES = {
+    "address": timedelta(days=120),
+    "domain": timedelta(days=240),
+    "url": timedelta(days=240),
+    "hash": timedelta(days=1_460),
+    "other": timedelta(days=720),
+}
+"""τ of the decay by kind: addresses change hands soon, a file's hash stays what it is."""
+UNKNOWN_CONFIDENCE = 50
+"""What an indicator without a confidence is ranked as; it is shown as unknown."""
+MIN_LIVE_CONFIDENCE = 10
+INDICATOR_REMEMBERED = timedelta(days=400)
+"""How long an indicator that is over stays in its source's set, so that a hunt may still ask for it."""
+
+SIGHTING_WINDOW = timedelta(days=14)
+"""How long a sighting counts as current."""
+SIGHTING_CLASSES = (5, 10, 25, 50, 100)
+"""Lower bounds of the classes of counts that others are told, above the threshold."""
+MAX_SIGHTING_CONTRIBUTORS = 1_000
+"""Customers whose contributions to one subject are counted; those that contributed longest ago make room."""
+MAX_SIGHTINGS_PER_TENANT = 5_000
+"""Subjects that a tenant remembers what it was told of."""
+
+TAXII_PAGE_OBJECTS = 1_000
+MAX_FETCH_PAGES = 200
+MAX_FETCHED_OBJECTS = 100_000
+FETCH_SECONDS = 120
+"""What one look at a collection may take in all."""
+MAX_FETCH_REPLY_SECONDS = 20
+"""How long a collection's server may say nothing."""
+
+MAX_REVIEWS_COMPARED = 10_000
+"""Second verdicts, the latest ones, that an agreement is told of."""
+
+RETROSPECTIVE_PERIOD = timedelta(days=30)
+"""How far back the archive is looked through for what an import brought; less where that is too much for one hunt."""
+RETROSPECTIVE_DELAY = timedelta(minutes=2)
+"""How long after an import the archive is looked through: until then every process matches with it, and what came
+before it lies in the archive."""
+RETROSPECTIVE_IMPORTS = 20
+"""The latest imports of a ledger that are looked for in archives."""
+MAX_RETROSPECTIVE_INDICATORS = 50_000
+"""New indicators of one import that are looked for in archives: those that were modified last."""

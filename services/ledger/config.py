@@ -8,6 +8,8 @@ HEARTBEAT_SECONDS = 10.0
 """Between heartbeats when the subscriber names no other time."""
 SEALED_LOOK_SECONDS = 0.05
 """Between two looks whether a checkpoint covers the position that a caller waits for."""
+COMPARE_ERASURES_SECONDS = 300.0
+"""Between two looks whether the key store holds again what was erased; the first is at the start."""
 DIGEST_SECONDS = 60
 """Between two digests of tenants' signed heads in the provider's ledger."""
 MAX_COMPARED_DIGESTS = 2_000

@@ -1,6 +1,6 @@
 """Constructs the ledger service."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -35,11 +35,13 @@ from infra.transparency.witness_client import WitnessClient, witnesses_of
 from services.ledger.application.bundling import Bundling
 from services.ledger.application.checking import Checking
 from services.ledger.application.custody import Erasing, Keeping
+from services.ledger.application.erasing_again import ErasingAgain
 from services.ledger.application.exporting import Exporting
 from services.ledger.application.first_keys import FirstKeys
 from services.ledger.application.log_digests import LogDigests
 from services.ledger.application.log_keys import LogKeyRotation
 from services.ledger.application.opening import Opening
+from services.ledger.application.opening_restored import OpeningRestored
 from services.ledger.application.proving import Proving
 from services.ledger.application.reading import Reading
 from services.ledger.application.recovering import Recovering
@@ -69,8 +71,19 @@ async def start(settings: Settings) -> None:
         Foundation.open(SERVICE, settings) as foundation,
         transparency(foundation),
         policies(foundation).running() as side,
+        erasing_again(foundation).running(),
     ):
         await serve_until_stopped(foundation, hosted(foundation), side)
+
+
+async def open_restored(settings: Settings, tenant_id: TenantId, held: Sequence[bytes]) -> None:
+    """Opens a closed ledger that is what was signed of it. Raises LedgerNotClosed, LedgerNotRestored."""
+    async with Foundation.open(SERVICE, settings) as foundation:
+        await opening_restored(foundation).open_restored(tenant_id, held)
+
+
+def opening_restored(foundation: Foundation) -> OpeningRestored:
+    return OpeningRestored(checking_of(foundation, sealing_of(foundation)), foundation.ledger.placements)
 
 
 @asynccontextmanager
@@ -96,15 +109,25 @@ async def transparency(foundation: Foundation) -> AsyncIterator[Sealing]:
 def policies(foundation: Foundation) -> ReadSide:
     """Carries recorded erasures out while it is `running`."""
     ledger = foundation.ledger
-    copies = ServerCopies(foundation.settings.exports_dir)
-    erasing = Erasing(ledger.handler, ledger.feed, ledger.mapper, ledger.openings, copies)
     return ReadSide(
         foundation.database,
         ledger.followed,
         ledger.tenants,
         clock=foundation.clock,
-        policies=[EraseOpeningsWhenSubjectErased(erasing)],
+        policies=[EraseOpeningsWhenSubjectErased(erasing_of(foundation))],
     )
+
+
+def erasing_of(foundation: Foundation) -> Erasing:
+    ledger, copies = foundation.ledger, ServerCopies(foundation.settings.exports_dir)
+    return Erasing(ledger.handler, ledger.feed, ledger.mapper, ledger.openings, copies)
+
+
+def erasing_again(foundation: Foundation) -> ErasingAgain:
+    """Watches, while it is `running`, whether a restored key store has undone an erasure."""
+    ledger = foundation.ledger
+    erasing, tenants = erasing_of(foundation), ledger.placements.tenants
+    return ErasingAgain(erasing, ledger.reads, ledger.mapper, foundation.keys, tenants, foundation.clock)
 
 
 def sealing_of(foundation: Foundation) -> Sealing:

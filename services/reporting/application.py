@@ -19,7 +19,6 @@ from services.reporting.config import READ_BATCH
 from services.reporting.domain import report
 from services.reporting.domain.chronicle import Chronicle
 from services.reporting.domain.commands import ConfirmReport, DisputeReport, Month, PublishReport
-from services.reporting.domain.definitions import DEFINITIONS_VERSION
 from services.reporting.domain.errors import (
     LedgerEmpty,
     ModelAltered,
@@ -71,15 +70,17 @@ class Reports:
         report_id = derive_id("report", call.tenant_id, call.request_key)
 
         async def work(unit: Unit) -> None:
+            loaded = await unit.load(REPORT, report_id)
+            if loaded.state.published is not None:
+                return  # The request came before, and its first result is found: no second model is made and kept.
             scope = await self._scope(call, command)
             chronicle = await self._read(scope)
             report.require_begun(scope, chronicle.as_of)
             earlier = restates(chronicle)
             kept = await self._objects.put(call.tenant_id, await self._model(chronicle))
-            loaded = await unit.load(REPORT, report_id)
             unit.append(
                 loaded,
-                report.publish(scope, report_id, DEFINITIONS_VERSION, kept.sha256, earlier[0] if earlier else None),
+                report.publish(scope, report_id, kept.sha256, earlier[0] if earlier else None),
             )
 
         committed = await self._handler.handle(call, command, work)

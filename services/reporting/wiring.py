@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tenet.reporting.v1 import reporting_read_pb2, reporting_write_pb2
 
 from contracts.ids import TenantId
+from infra.answering import Answering
 from infra.grpc import Hosted
 from infra.hosting import Foundation, serve_until_stopped
 from infra.read_database.read_side import ReadSide
@@ -40,7 +41,8 @@ def wire(foundation: Foundation) -> Wired:
     reports = Reports(ledger.handler, ledger.repository, ledger.feed, foundation.objects, time_zone)
     read_side = ReadSide(foundation.database, ledger.followed, ledger.tenants, clock=foundation.clock, views=VIEWS)
     namer = Namer(read_side.reader, foundation.opener, ancestors)
-    read = ReportingReadServicer(read_side.reader, reports, ledger.feed, foundation.opener, namer)
+    answering = Answering(read_side.reader, foundation.opener)
+    read = ReportingReadServicer(answering, reports, ledger.feed, namer)
     hosted = (
         Hosted.of(reporting_read_pb2, "ReportingReadService", read),
         Hosted.of(reporting_write_pb2, "ReportingWriteService", ReportingWriteServicer(reports)),

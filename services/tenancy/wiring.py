@@ -11,6 +11,7 @@ from tenet.tenancy.v1 import (
 )
 
 from contracts.ids import PROVIDER, TenantId, derive_id
+from infra.answering import Answering
 from infra.auth.identity import identity_index
 from infra.disclosure.exporter import Exporter
 from infra.event_store.ledger import Ledger
@@ -103,7 +104,7 @@ def hosted(foundation: Foundation, reader: Reader, config: TenancyConfig) -> lis
         Hosted.of(
             tenancy_certifications_read_pb2,
             "CertificationsReadService",
-            CertificationsReadServicer(reader, foundation.opener),
+            CertificationsReadServicer(Answering(reader, foundation.opener)),
         ),
         Hosted.of(
             tenancy_certifications_admin_pb2,

@@ -6,10 +6,11 @@ from tenet.assets.v1 import assets_write_pb2 as asset_rpc
 from tenet.common.v1 import common_pb2 as common
 from tenet.detections.v1 import detections_write_pb2 as detection_rpc
 
-from contracts.ids import TenantId
+from contracts.ids import PROVIDER, TenantId
 from infra.read_database.reader.queries import Reader
 from services.assets import projections as assets
 from services.cases.projections import VIEWS as CASE_VIEWS
+from services.detections.projections import RULE_EXCEPTIONS, RULES
 from services.detections.projections import VIEWS as DETECTION_VIEWS
 from tests.asof.every_position import holds_at_every_position
 from tests.fixtures.platform import Platform, request_id
@@ -19,6 +20,7 @@ from tests.services.cases.test_service import DONE, actions_of, eventually, open
 from tests.services.detections.conftest import ROLE, Service, writes
 from tests.services.detections.records import harmless, lines, shadow_copies_deleted
 from tests.services.detections.test_ingest_service import queue
+from tests.services.detections.test_rule_lives_service import COPIES, excepts, reinstate, retire
 
 
 async def test_cases_plans_actions_and_all_else_of_a_case(platform: Platform, tmp_path: Path) -> None:
@@ -79,3 +81,20 @@ async def test_assets_through_all_their_changes(world: AssetsWorld) -> None:
     await reader.waited(tenant_id, retired.position, None)
     feed = world.foundation.ledger.feed
     assert await holds_at_every_position(reader, feed, assets.VIEWS, tenant_id) > 5
+
+
+async def test_the_lives_of_rules_and_what_a_tenant_does_without(with_rules: Service) -> None:
+    admin = await with_rules.client("admin")
+    await retire(admin, COPIES)
+    await reinstate(admin, COPIES)
+    tenant_id = TenantId(await with_rules.running.onboard())
+    _, analyst = await with_rules.person(ROLE.ROLE_ANALYST, tenant_id)
+    await excepts(with_rules, analyst, tenant_id, COPIES)
+    sensor = await with_rules.sensor(tenant_id)
+    await with_rules.ingest(sensor, tenant_id, lines(shadow_copies_deleted("desk", 1)))
+    reader: Reader = with_rules.detections.side.reader
+    feed = with_rules.foundation.ledger.feed
+    for ledger, least in ((PROVIDER, 16), (tenant_id, 2)):
+        await reader.waited(ledger, await feed.head(ledger) - 1, None)
+        views = [RULES] if ledger == PROVIDER else [RULE_EXCEPTIONS]
+        assert await holds_at_every_position(reader, feed, views, ledger) >= least

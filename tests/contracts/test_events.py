@@ -1,5 +1,6 @@
 """Event classes: fixed topics, frozen shapes, sealed fields that never show their plaintext."""
 
+import json
 import re
 
 import pytest
@@ -20,7 +21,7 @@ from contracts.events.base import (
     decode_payload,
     sealed_values,
 )
-from contracts.freeze import schema_path
+from contracts.freeze import SAMPLES, schema_path
 from contracts.ids import TenantId
 
 SERVICES = ("assets", "cases", "detections", "ledger", "reporting", "tenancy")
@@ -61,6 +62,7 @@ def test_sealed_fields_are_found_with_their_paths_in_order_of_declaration() -> N
         name_index="",
         address_indexes=(),
         external_id=None,
+        external_id_index=None,
     )
     assert [path for path, _ in sealed_values(registered)] == ["/name", "/addresses/0", "/addresses/1"]
     assert assets.AssetRegistered.HAS_SEALED
@@ -85,6 +87,14 @@ def test_an_unknown_topic_or_version_and_a_wrong_shape_are_told_apart() -> None:
         decode_payload("tenet.tenancy.TenantActivated", 99, {"tenant_id": "clinic"})
     with pytest.raises(UndecodableEvent):
         decode_payload("tenet.tenancy.TenantActivated", 1, {"tenant_id": "clinic", "more": 1})
+
+
+def test_an_asset_that_was_registered_before_its_connectors_identifier_was_sealed_still_has_it() -> None:
+    data = json.loads((SAMPLES / "assets" / "AssetRegistered.v1.json").read_text())["data"]
+    registered = decode_payload("tenet.assets.AssetRegistered", 1, data)
+    assert isinstance(registered, assets.AssetRegistered)
+    assert registered.external_id == "example external_id"
+    assert registered.external_id_index is None
 
 
 def test_an_event_cannot_be_changed() -> None:

@@ -6,8 +6,9 @@ before and after: a command that never showed the canary would prove nothing.
 
 import asyncio
 import json
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from psycopg.sql import SQL, Identifier
 from tenet.ledger.v1 import ledger_read_pb2, ledger_read_pb2_grpc
 from typer.testing import CliRunner
 
+from contracts.events.ledger import ErasureCarriedOut
 from contracts.ids import TenantId, schema_of
 from infra.cli.__main__ import app
 from infra.event_store.roles import LEDGER_DATABASE
@@ -111,6 +113,37 @@ class Told:
         assert checked.exit_code == 0, checked.output
         return b"".join(path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file())
 
+    def resting(self, *indexes: str) -> set[str]:
+        """The views and other tables of all services' databases that hold one of these blind indexes in any row."""
+        found = set()
+        with psycopg.connect(self.system.superuser("postgres")) as superuser:
+            names = superuser.execute("SELECT datname FROM pg_database WHERE datname LIKE 'tenet\\_%'").fetchall()
+        for (database,) in names:
+            if database == LEDGER_DATABASE:
+                continue  # The entries keep them: they are what the tree was built over.
+            with psycopg.connect(self.system.superuser(database)) as superuser:
+                tables = superuser.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+                for (table,) in tables:
+                    query = SQL("SELECT count(*) FROM {} t WHERE t::text ~ %s").format(Identifier(table))
+                    if superuser.execute(query, ("|".join(indexes),)).fetchone() != (0,):
+                        found.add(f"{database}.{table}")
+        return found
+
+    def build(self, view: str) -> int:
+        """The number of the view's build that is read."""
+        database, _, name = view.partition(".")
+        with psycopg.connect(self.system.superuser(database)) as superuser:
+            query = "SELECT max(build) FROM projection_builds WHERE tenant_id = %s AND projection = %s AND active"
+            (number,) = superuser.execute(query, (TENANT, name)).fetchone() or (0,)
+            return int(number)
+
+    def carried_out(self) -> int:
+        """How often it is on record that an erasure was carried out."""
+        query = SQL("SELECT count(*) FROM {}.events WHERE topic = %s").format(Identifier(schema_of(TenantId(TENANT))))
+        with psycopg.connect(self.system.superuser(LEDGER_DATABASE)) as superuser:
+            (count,) = superuser.execute(query, (ErasureCarriedOut.TOPIC,)).fetchone() or (0,)
+            return int(count)
+
     def erased(self) -> list[dict[str, Any]]:
         """The erasures, once all of them are carried out."""
         deadline = time.monotonic() + CARRIED_OUT_LIMIT_SECONDS
@@ -120,6 +153,13 @@ class Told:
                 return list(found)
             assert time.monotonic() < deadline, "the erasures are not carried out"
             time.sleep(0.2)
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + CARRIED_OUT_LIMIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(0.2)
 
 
 def _now() -> str:
@@ -157,8 +197,16 @@ def test_what_was_erased_shows_nowhere_and_every_figure_and_proof_stays(told: To
     assert silent == [], "the canary has to show before, or the test would prove nothing"
     assert CANARY.encode() in told.bundle(tmp_path / "before").lower()
     figures = told.figures()
+    registered = told.journey.one("AssetRegistered")["data"]
+    indexes = (registered["name_index"], *registered["address_indexes"], registered["external_id_index"] or "none")
+    views = {"tenet_assets.assets", "tenet_assets.asset_index", "tenet_detections.asset_index"}
+    views |= {"tenet_cases.index_assets", "tenet_cases.case_marks"}
+    assert views <= told.resting(*indexes)
 
-    for subject in told.subjects():
+    keys = told.system.settings.keys_dir / "tenants" / TENANT
+    shutil.copytree(keys, tmp_path / "keys")
+    subjects = told.subjects()
+    for subject in subjects:
         told.approve("custody", "erase", subject, "--basis", "data_subject_request", "--reason", "asked by letter")
     erasures = told.erased()
 
@@ -166,6 +214,7 @@ def test_what_was_erased_shows_nowhere_and_every_figure_and_proof_stays(told: To
     assert [name for name, text in after.items() if CANARY in text.lower()] == []
     assert "(erased)" in after["asset show"]
     assert "(erased)" in after["case timeline"]
+    assert after["asset look-up"] == "Nothing.\n"
     assert CANARY not in told.rendering(tmp_path).lower()
     assert told.figures() == figures
     assert "Equal, byte for byte" in told.ask("report", "rebuild", told.journey.report_id)
@@ -175,3 +224,26 @@ def test_what_was_erased_shows_nowhere_and_every_figure_and_proof_stays(told: To
     listed = {each["subject"] for each in erasures if each.get("unreachable_exports")}
     assert {told.of("AssetRegistered.asset_id"), told.of("CaseOpened.case_id")} <= listed
     assert CANARY.encode() in b"".join(path.read_bytes() for path in (tmp_path / "before").rglob("*") if path.is_file())
+
+    # Blind indexes are left in the entries alone, which prove themselves by them; also once the views are built anew.
+    _wait(lambda: told.resting(*indexes) == set())
+    builds = {view: told.build(view) for view in views}
+    for view in views:
+        service, name = view.removeprefix("tenet_").split(".")
+        told.ask("operations", "rebuild", service, name, who="admin")
+    _wait(lambda: all(told.build(view) > build for view, build in builds.items()))
+    assert told.resting(*indexes) == set()
+
+    # A backup of the key store from before the erasures brings the keys back, until the system is up again.
+    assert told.carried_out() == len(subjects)
+    told.system.stop()
+    shutil.rmtree(keys)
+    shutil.copytree(tmp_path / "keys", keys)
+    assert not any(keys.rglob("*.erased"))
+    told.system.start()
+    _wait(lambda: told.carried_out() == 2 * len(subjects))
+    assert len(list(keys.rglob("*.erased"))) == len(subjects)
+    # What was sealed since that backup was made is lost with its keys, the reasons of the erasures among it.
+    shown = told.ask("asset", "show", told.of("AssetRegistered.asset_id"))
+    assert "(erased)" in shown
+    assert CANARY not in shown.lower()

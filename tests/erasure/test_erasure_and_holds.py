@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ from contracts.ids import TenantId, schema_of
 from infra.disclosure.copies import ServerCopies
 from infra.event_store.roles import LEDGER_DATABASE
 from infra.grpc import RemoteError
+from infra.keys import LocalKeyStore
 from infra.read_database.read_side import ReadSide
 from services.ledger import wiring
+from services.ledger.application.custody import Keeping
 from services.ledger.domain.resting_places import RESTING_PLACES
 from tests.fixtures.platform import ROLE, Platform, Running, request_id
 
@@ -44,6 +46,11 @@ class Tenant:
     second: str
     position: int
     policies: ReadSide
+
+    @property
+    def keeping(self) -> Keeping:
+        ledger = self.running.ledger.ledger
+        return Keeping(ledger.handler, ledger.repository, ledger.feed, ledger.openings)
 
     @property
     def subject(self) -> str:
@@ -231,6 +238,57 @@ async def test_an_erasure_that_was_cut_off_is_finished_and_recorded_once(
     assert (await tenant.open(2)).erased
 
 
+@pytest.mark.parametrize("field", [None, (1, "/text")], ids=["subject", "field"])
+async def test_an_erasure_that_a_restored_key_store_has_undone_is_carried_out_again_and_recorded(
+    tenant: Tenant, tmp_path: Path, field: tuple[int, str] | None
+) -> None:
+    foundation, tenant_id = tenant.running.ledger, TenantId(tenant.id)
+    store = foundation.settings.keys_dir / "tenants" / tenant.id
+
+    async def compare() -> int:
+        """As a process does that has just started: it remembers nothing of the key store."""
+        keys = await LocalKeyStore.open(foundation.settings.keys_dir)
+        return await replace(wiring.erasing_again(foundation), keys=keys).compare_tenant(tenant_id)
+
+    shutil.copytree(store, tmp_path / "backup")
+    await tenant.erase(field=field)
+    assert await compare() == 0, "the policy is still at it"
+    await tenant.policies.settle()
+    assert await compare() == 0
+
+    for times in (2, 3):
+        shutil.rmtree(store)
+        shutil.copytree(tmp_path / "backup", store)
+        assert await compare() == 1
+        assert await compare() == 0
+        assert (await tenant.open(1)).erased
+        (erasure,) = (await tenant.keeping.state(tenant_id)).erasures.values()
+        assert (erasure.times, erasure.carried_out and erasure.carried_out.openings) == (times, 1 if field else 3)
+    present = await foundation.keys.present_key(tenant_id, tenant.subject)
+    assert (present is None) is (field is None), "the other fields of the subject stay"
+
+
+async def test_a_key_that_was_made_after_the_erasure_is_not_destroyed_with_the_old_one(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    foundation, tenant_id = tenant.running.ledger, TenantId(tenant.id)
+    again, store = wiring.erasing_again(foundation), foundation.settings.keys_dir / "tenants" / tenant.id
+    await tenant.erase()
+    await tenant.policies.settle()
+    position = await tenant.running.note(tenant_id, "said afterwards")
+    shutil.copytree(store, tmp_path / "backup")
+    await tenant.erase()
+    await tenant.policies.settle()
+    later = await tenant.running.note(tenant_id, "said last")
+    assert await again.compare_tenant(tenant_id) == 0
+    assert (await tenant.open(later)).value == "said last"
+    # The backup has the second key, which the second erasure destroyed, and lacks the third.
+    shutil.rmtree(store)
+    shutil.copytree(tmp_path / "backup", store)
+    assert await again.compare_tenant(tenant_id) == 1
+    assert (await tenant.open(position)).erased
+
+
 async def test_custody_is_shown_as_it_was_known_at_a_position(tenant: Tenant) -> None:
     hold = await tenant.hold(tenant.subject)
     known = await tenant.custody(at=3)
@@ -280,6 +338,7 @@ async def test_the_canary_is_found_in_no_place_that_the_register_says_an_erasure
     elsewhere = {
         "snapshots",  # Rows of the read databases, with read_models.
         "ledger_backups",  # A test of its own restores one.
+        "blind_indexes",  # tests/erasure/test_erased_everywhere.py, in the databases of all services.
         "hunt_scratch",  # tests/services/detections/archive/test_hunts.py
         "logs",  # tests/observability/test_what_is_left_behind.py
         "traces",

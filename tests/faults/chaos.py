@@ -22,12 +22,16 @@ class Chaos:
     def __init__(self, system: RunningSystem, journal: Journal, seed: int) -> None:
         self._system, self._journal = system, journal
         self._random = random.Random(seed)
+        self.met_first = asyncio.Event()
+        """Set once those that were to be killed first have been, however long that took."""
 
     async def run(self, first: tuple[str, ...] = ()) -> None:
         """Kills the `first` ones in that order, then at random."""
         killed = 0
         queue = list(first)
         while True:
+            if not queue:
+                self.met_first.set()
             await asyncio.sleep(self._random.uniform(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
             victim = queue.pop(0) if queue else self._choose(killed)
             if victim == SUPERVISOR:

@@ -121,7 +121,9 @@ async def _under_fire(
 ) -> None:
     working = [asyncio.create_task(load.run()) for load in loads]
     killing = asyncio.create_task(chaos.run(first))
-    await asyncio.wait([*working, killing], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    enough = asyncio.create_task(_enough(chaos, seconds))
+    await asyncio.wait([*working, killing, enough], return_when=asyncio.FIRST_COMPLETED)
+    enough.cancel()
     killing.cancel()
     for error in await asyncio.gather(killing, return_exceptions=True):
         if not isinstance(error, asyncio.CancelledError):
@@ -134,6 +136,11 @@ async def _under_fire(
     for error in await asyncio.gather(*working, return_exceptions=True):
         if error is not None:
             journal.surprise(f"a worker ended early: {error!r}")
+
+
+async def _enough(chaos: Chaos, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    await chaos.met_first.wait()
 
 
 async def _settle(system: RunningSystem, tail: Tail) -> list[str]:

@@ -207,7 +207,7 @@ async def test_the_commands_that_the_demonstration_prints_work(
     (case, *_) = await _clinics_cases(stage)
     commands = await suggestions(case, [published], CLINIC)
 
-    assert [len(lines) for lines in commands.values()] == [3, 3, 3]
+    assert [len(lines) for lines in commands.values()] == [4, 3, 3]
     for words in [words for lines in commands.values() for words in lines]:
         code, output = await _run(words, settings, tmp_path)
         assert code == 0, f"./tenet {' '.join(words)} ended with {code}: {output}"

@@ -40,6 +40,8 @@ STATES: dict[TenantState, Event | None] = {
 WRITES_IN_ANY_STATE = (
     "/tenet.tenancy.",
     "/tenet.detections.v1.DetectionsAdminService/",
+    "/tenet.detections.v1.RulesAdminService/",
+    "/tenet.assets.v1.VulnerabilitiesAdminService/",
     "/tenet.cases.v1.CasesRota",
     "/tenet.ledger.v1.LedgerAdmin",
     "/tenet.ledger.v1.LedgerAudit",

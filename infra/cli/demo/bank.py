@@ -8,14 +8,16 @@ from tenet.common.v1 import common_pb2 as common
 
 from infra.cli.demo.casework import Casework, Notice, claim, queue, validate
 from infra.cli.demo.cast import BANK
+from infra.cli.demo.on_call import answered
 from infra.cli.demo.stage import Stage
-from infra.cli.demo.telemetry import send, sign_in, usual_day
+from infra.cli.demo.telemetry import end_of_attack, send, sign_in, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish
 from infra.cli.words import timestamp
 
 TENANT = BANK.tenant_id
 FOREIGN_ADDRESS = "203.0.113.45"
 """From the range that RFC 5737 keeps for documentation."""
+ATTACK_SECONDS = 90
 
 
 async def play(stage: Stage) -> Casework:
@@ -38,6 +40,7 @@ async def play(stage: Stage) -> Casework:
     )
     stage.audience.line("ana", "validates: malicious; the answer is evidence for her verdict, not the verdict")
     case = await Casework.of_subject(stage, TENANT, detection_id)
+    await answered(stage, case)
     await case.decide()
     await _told(stage, case)
     await _locked_out(stage, case)
@@ -46,18 +49,20 @@ async def play(stage: Stage) -> Casework:
 
 async def _odd_access(stage: Stage) -> str:
     now = datetime.now(UTC)
-    lines = usual_day(["ledger-db-01"], now, 40)
-    lines += [
-        sign_in("ledger-db-01", "it-admin", FOREIGN_ADDRESS, now - timedelta(seconds=90 - 10 * number))
-        for number in range(5)
-    ]
-    receipt = await send(stage, TENANT, lines)
+    receipt = await send(stage, TENANT, [*usual_day(["ledger-db-01"], now, 40), *sign_ins(now)])
     stage.audience.line(
         BANK.sensor, f"sends {receipt.records} records; {receipt.raised} detection: five sign-ins, one group"
     )
     (item,) = await queue(stage, TENANT, 1)
     await claim(stage, TENANT, item.detection_id)
     return item.detection_id
+
+
+def sign_ins(now: datetime) -> list[str]:
+    """Five of the administrator's account, from an address that is not his."""
+    end = end_of_attack(now, ATTACK_SECONDS)
+    moments = (end - timedelta(seconds=ATTACK_SECONDS - 10 * number) for number in range(5))
+    return [sign_in("ledger-db-01", "it-admin", FOREIGN_ADDRESS, moment) for moment in moments]
 
 
 async def _asked(stage: Stage, detection_id: str) -> int:

@@ -12,8 +12,9 @@ from infra.actuator.credentials import Credentials
 from infra.actuator.state import Behaviour
 from infra.cli.demo.casework import Casework, Notice, claim, queue, validate
 from infra.cli.demo.cast import CLINIC
+from infra.cli.demo.on_call import answered
 from infra.cli.demo.stage import Stage, StoryBroken
-from infra.cli.demo.telemetry import file_made, process, send, usual_day
+from infra.cli.demo.telemetry import end_of_attack, file_made, process, send, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish, sign_beforehand
 
 TENANT = CLINIC.tenant_id
@@ -22,6 +23,7 @@ UNRELIABLE = "ward-ws-02"
 """Its protection says yes and does nothing, until a person has looked after it."""
 ENCRYPTOR = r"C:\Users\Public\svch0st.exe"
 NOTES = 3
+ATTACK_SECONDS = 30
 CASE_CAUSE = "A phishing attachment was opened on ward-ws-01; shared local administrators let it spread."
 
 
@@ -49,15 +51,7 @@ async def play(stage: Stage) -> list[Casework]:
 async def _attack(stage: Stage) -> dict[str, dict[str, str]]:
     """Sends what happened. Returns detections by kind and host."""
     now = datetime.now(UTC)
-    lines = usual_day(HOSTS, now)
-    for number, host in enumerate(HOSTS):
-        moment = now - timedelta(seconds=30 - number)
-        command = "vssadmin.exe delete shadows /all /quiet"
-        lines.append(process(host, r"C:\Windows\System32\vssadmin.exe", command, moment, ENCRYPTOR))
-        for note in range(NOTES):
-            path = rf"C:\Patients\{note}\HOW_TO_RESTORE_FILES.txt"
-            lines.append(file_made(host, ENCRYPTOR, path, moment + timedelta(seconds=note)))
-    receipt = await send(stage, TENANT, lines)
+    receipt = await send(stage, TENANT, [*usual_day(HOSTS, now), *encryption(now)])
     stage.audience.line(
         CLINIC.sensor, f"sends {receipt.records} records; {receipt.raised} detections, repeats counted within each"
     )
@@ -68,6 +62,19 @@ async def _attack(stage: Stage) -> dict[str, dict[str, str]]:
         kind = "note" if "T1486" in item.techniques else "copies"
         found[kind][_host(item, names)] = item.detection_id
     return found
+
+
+def encryption(now: datetime) -> list[str]:
+    """On each host the copies are deleted and ransom notes written, within half a minute."""
+    end, lines = end_of_attack(now, ATTACK_SECONDS), []
+    for number, host in enumerate(HOSTS):
+        moment = end - timedelta(seconds=ATTACK_SECONDS - number)
+        command = "vssadmin.exe delete shadows /all /quiet"
+        lines.append(process(host, r"C:\Windows\System32\vssadmin.exe", command, moment, ENCRYPTOR))
+        for note in range(NOTES):
+            path = rf"C:\Patients\{note}\HOW_TO_RESTORE_FILES.txt"
+            lines.append(file_made(host, ENCRYPTOR, path, moment + timedelta(seconds=note)))
+    return lines
 
 
 def _host(item: detections.TriageItem, names: dict[str, str]) -> str:
@@ -102,6 +109,7 @@ async def _validated(stage: Stage, found: dict[str, dict[str, str]]) -> dict[str
     stage.audience.line("ana", "validates: malicious on three devices; the ransom notes are the same attack")
     for host in HOSTS:
         cases[host] = await Casework.of_subject(stage, TENANT, found["copies"][host])
+    await answered(stage, *cases.values())
     return cases
 
 

@@ -122,6 +122,7 @@ async def suggestions(case: Casework, published: Iterable[Published], customer: 
             ["queue", "--as", ANALYST],
             ["case", "show", case.case_id, *of_tenant, "--as", ANALYST],
             ["action", "list", *of_tenant, "--as", ANALYST],
+            ["oncall", "overview", "--as", ANALYST],
         ],
         "the customer": [
             ["case", "list", "--as", person],

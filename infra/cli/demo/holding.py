@@ -8,12 +8,14 @@ from tenet.common.v1 import common_pb2 as common
 
 from infra.cli.demo.casework import Casework, Notice, claim, queue, validate
 from infra.cli.demo.cast import HOLDING
+from infra.cli.demo.on_call import answered
 from infra.cli.demo.stage import Stage, StoryBroken
-from infra.cli.demo.telemetry import send, sign_in, usual_day
+from infra.cli.demo.telemetry import end_of_attack, send, sign_in, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish, sign_beforehand
 
 TENANT = HOLDING.tenant_id
 FOREIGN_ADDRESS = "198.51.100.77"
+ATTACK_SECONDS = 20
 CAUSE = "The director signed in from a partner's office over a new line; nobody had told the watch."
 LESSONS = "Cutting roles instead of the account kept the director's mail working in a negotiation."
 ADVICE = "Tell the watch of the director's journeys beforehand; the chief of staff owns the list."
@@ -34,6 +36,7 @@ async def play(stage: Stage) -> Casework:
     await validate(stage, TENANT, detection_id, common.VERDICT_MALICIOUS, reason)
     stage.audience.line("ana", "validates: malicious; by the charter, plan and first step follow at once")
     case = await Casework.of_subject(stage, TENANT, detection_id)
+    await answered(stage, case)
     cut = await case.automatic("reduce-roles-1")
     if cut.status != pb.ACTION_STATUS_VERIFIED:
         raise StoryBroken("the director's roles were not cut")
@@ -46,16 +49,18 @@ async def play(stage: Stage) -> Casework:
 
 async def _from_an_unusual_place(stage: Stage) -> str:
     now = datetime.now(UTC)
-    lines = usual_day(["mail-01"], now, 40)
-    lines += [
-        sign_in("mail-01", "managing-director", FOREIGN_ADDRESS, now - timedelta(seconds=20 - number))
-        for number in range(3)
-    ]
-    receipt = await send(stage, TENANT, lines)
+    receipt = await send(stage, TENANT, [*usual_day(["mail-01"], now, 40), *sign_ins(now)])
     stage.audience.line(HOLDING.sensor, f"sends {receipt.records} records; {receipt.raised} detection")
     (item,) = await queue(stage, TENANT, 1)
     await claim(stage, TENANT, item.detection_id)
     return item.detection_id
+
+
+def sign_ins(now: datetime) -> list[str]:
+    """Three of the director's account, from an address that nobody expects."""
+    end = end_of_attack(now, ATTACK_SECONDS)
+    moments = (end - timedelta(seconds=ATTACK_SECONDS - number) for number in range(3))
+    return [sign_in("mail-01", "managing-director", FOREIGN_ADDRESS, moment) for moment in moments]
 
 
 async def _spoken_to(stage: Stage, case: Casework) -> None:

@@ -9,6 +9,7 @@ from tenet.common.v1 import common_pb2 as common
 
 from infra.cli.demo.casework import Casework, observed_at
 from infra.cli.demo.cast import MANUFACTURER
+from infra.cli.demo.on_call import answered
 from infra.cli.demo.stage import Stage, all_at_once
 from infra.cli.demo.telemetry import process, send, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish
@@ -32,6 +33,7 @@ async def play(stage: Stage) -> Casework:
     await send(stage, TENANT, [*usual_day(["scada-01"], now, 40), left])
     finding_id = await _weakness(stage)
     case = await Casework.of_subject(stage, TENANT, finding_id)
+    await answered(stage, case)
     plan = await case.decide()
     stage.audience.line(
         "ana", f"decides the plan: {len(plan.steps)} steps, line one first, line two when it is healthy"

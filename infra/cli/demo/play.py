@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from infra.cli.demo import bank, clinic, holding, manufacturer, retailer
 from infra.cli.demo.casework import Casework
+from infra.cli.demo.on_call import man_the_desk
 from infra.cli.demo.stage import Stage
 from infra.cli.demo.world import deploy_own_rules, take_on
 
@@ -19,10 +20,11 @@ class Played:
 
 
 async def set_up(stage: Stage) -> None:
-    """Customers, people, machines, rules."""
+    """Customers, people, machines, who is on call, rules."""
     await take_on(stage)
+    await man_the_desk(stage)
     count = await deploy_own_rules(stage)
-    stage.audience.shown(f"five customers with their people; {count} rules of Tenet's own imported and deployed")
+    stage.audience.shown(f"five customers with their people; {count} rules of Tenet's own; Ana is on call")
 
 
 async def five_examples(stage: Stage, freeze_seconds: float = FREEZE_SECONDS) -> Played:

@@ -13,6 +13,7 @@ from tenet.common.v1 import common_pb2 as common
 
 from infra.cli.demo.casework import Casework, Notice, observed_at
 from infra.cli.demo.cast import RETAILER
+from infra.cli.demo.on_call import answered
 from infra.cli.demo.stage import Stage
 from infra.cli.demo.telemetry import process, send, usual_day
 from infra.cli.demo.world import agree_on_charter, furnish
@@ -51,6 +52,7 @@ async def during_the_freeze(stage: Stage, freeze_seconds: float) -> tuple[Casewo
     )
     await _validated(stage, finding_id)
     case = await Casework.of_subject(stage, TENANT, finding_id)
+    await answered(stage, case)
     plan = await case.decide()
     waiting = next(step for step in plan.steps if step.step_id == "patch-1")
     stage.audience.line(

@@ -44,6 +44,15 @@ def sign_in(host: str, account: str, address: str, moment: datetime, logon_type:
     return _line(host, "Security", 4624, moment, fields)
 
 
+def end_of_attack(now: datetime, seconds: float) -> datetime:
+    """When an attack of so many seconds ended: now, or on the day before where the day in UTC has only just begun.
+
+    Repeats are one detection within a day of UTC, and each attack of the play is told of as one.
+    """
+    began = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return now if began <= now - timedelta(seconds=seconds) else began - timedelta(milliseconds=1)
+
+
 def usual_day(hosts: Sequence[str], until: datetime, count: int = 60) -> list[str]:
     """What happens anyway, in the quarter of an hour before."""
     lines = []

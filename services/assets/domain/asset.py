@@ -67,7 +67,8 @@ def register(state: Asset, command: RegisterAsset, asset_id: str, indexes: Asset
             business_context=_sealed(command.business_context, asset_id),
             name_index=indexes.name,
             address_indexes=indexes.addresses,
-            external_id=command.external_id,
+            external_id=_sealed(command.external_id, asset_id),
+            external_id_index=indexes.external_id,
         )
     ]
 

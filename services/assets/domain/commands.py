@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.commands import Command, Private
-from contracts.events.assets import AssetClass, AssetKind, FindingKind
+from contracts.events.assets import AssetClass, AssetKind, FindingKind, VulnerabilityFeed
 from contracts.events.base import Value
 from contracts.events.subjects import Sight, Verdict
 from contracts.labels import Label
@@ -17,6 +17,7 @@ class AssetIndexes:
     name: str
     addresses: tuple[str, ...]
     owner: str | None
+    external_id: str | None
 
 
 class RegisterAsset(Command):
@@ -28,7 +29,7 @@ class RegisterAsset(Command):
     addresses: tuple[Private, ...]
     owner: Private | None
     business_context: Private | None
-    external_id: str | None
+    external_id: Private | None
 
 
 class ReclassifyAsset(Command):
@@ -116,3 +117,15 @@ class VerifyFindingFix(Command):
     finding_id: str
     asset_ids: tuple[str, ...]
     observation: EvidenceBrought
+
+
+class ReassessFinding(Command):
+    finding_id: str
+
+
+class ImportVulnerabilityFeed(Command):
+    """The content goes by its SHA-256; `released_at` dates a feed that does not tell its own date."""
+
+    feed: VulnerabilityFeed
+    sha256: str
+    released_at: datetime | None

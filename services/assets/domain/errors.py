@@ -132,3 +132,48 @@ class ObservationWithoutSource(InvalidArgument):
 
     def __init__(self) -> None:
         super().__init__("The observation names neither an object by its hash nor an entry by its position.")
+
+
+class FeedUnreadable(InvalidArgument):
+    """What was given is not that feed as its publisher writes it."""
+
+    reason = "FEED_UNREADABLE"
+
+
+class FeedUndated(InvalidArgument):
+    """A version must be dated, or it could not be told which of two is newer."""
+
+    reason = "FEED_UNDATED"
+
+
+class FeedTooLarge(InvalidArgument):
+    reason = "FEED_TOO_LARGE"
+
+
+class FeedOutdated(FailedPrecondition):
+    """A newer version is at hand, or another one of the same date."""
+
+    reason = "FEED_OUTDATED"
+
+    def __init__(self, version: str, present: str) -> None:
+        super().__init__(
+            "This version was not released after the one at hand.", metadata={"version": version, "present": present}
+        )
+
+
+class FeedFromTheFuture(InvalidArgument):
+    """It would keep every version out that is released until then."""
+
+    reason = "FEED_FROM_THE_FUTURE"
+
+    def __init__(self, version: str) -> None:
+        super().__init__("This version is dated in the future.", metadata={"version": version})
+
+
+class VulnerabilityUnknown(NotFound):
+    """No feed at hand speaks of it."""
+
+    reason = "VULNERABILITY_UNKNOWN"
+
+    def __init__(self, vulnerability_id: str) -> None:
+        super().__init__("No feed speaks of this vulnerability.", metadata={"vulnerability_id": vulnerability_id})

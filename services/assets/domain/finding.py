@@ -9,16 +9,19 @@ from contracts.events.assets import (
     FindingFixReported,
     FindingFixVerified,
     FindingKind,
+    FindingReassessed,
     FindingReported,
     FindingValidated,
     FindingValidationWithdrawn,
 )
 from contracts.events.base import Recorded, Sealed
-from contracts.events.subjects import Evidence, Verdict
+from contracts.events.subjects import CALLS_FOR_RESPONSE, Evidence, Verdict
 from contracts.ids import derive_id
+from services.assets.config import LIKELIHOOD_STEP_MILLIONTHS
 from services.assets.domain.asset import Asset
 from services.assets.domain.commands import (
     EvidenceBrought,
+    ReassessFinding,
     ReportFinding,
     ReportFindingFix,
     ValidateFinding,
@@ -39,12 +42,20 @@ from services.assets.domain.errors import (
     ValidatorNotHuman,
     VerdictNotForFindings,
 )
+from services.assets.domain.vulnerability_feed import Said
 
 CATEGORY = "finding"
 VERDICTS = frozenset(Verdict) - {Verdict.DUPLICATE}
 """A duplicate is told by naming the other one, which a finding cannot do."""
 
-FindingEvent = FindingReported | FindingValidated | FindingValidationWithdrawn | FindingFixReported | FindingFixVerified
+FindingEvent = (
+    FindingReported
+    | FindingReassessed
+    | FindingValidated
+    | FindingValidationWithdrawn
+    | FindingFixReported
+    | FindingFixVerified
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +68,35 @@ class Finding:
     verdict: Verdict | None = None
     fix_reported: frozenset[str] = field(default=frozenset())
     fix_verified: frozenset[str] = field(default=frozenset())
+    vulnerability_id: str | None = None
+    reported_as_exploited: bool | None = None
+    likelihood_millionths: int | None = None
+    known_exploited: bool | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still call for something: neither dismissed nor fixed everywhere."""
+        if self.verdict is not None and self.verdict not in CALLS_FOR_RESPONSE:
+            return False
+        needed = set(self.asset_ids) or self.fix_reported
+        return not needed or not needed <= self.fix_verified
 
 
 def evolve(state: Finding, recorded: Recorded[FindingEvent]) -> Finding:
     match recorded.event:
         case FindingReported() as event:
-            return Finding(event.finding_id, event.asset_ids)
+            return Finding(
+                event.finding_id,
+                event.asset_ids,
+                vulnerability_id=event.vulnerability_id,
+                reported_as_exploited=event.known_exploited,
+                likelihood_millionths=event.likelihood_millionths,
+                known_exploited=event.known_exploited,
+            )
+        case FindingReassessed() as event:
+            return replace(
+                state, likelihood_millionths=event.likelihood_millionths, known_exploited=event.known_exploited
+            )
         case FindingValidated() as event:
             return replace(state, validation_position=recorded.position, verdict=event.verdict)
         case FindingValidationWithdrawn():
@@ -96,6 +130,32 @@ def report(command: ReportFinding, finding_id: str, assets: Sequence[tuple[str, 
             detail=Sealed.of(command.detail, subject=finding_id),
             label=command.label,
             source=command.source,
+        )
+    ]
+
+
+def reassess(state: Finding, command: ReassessFinding, said: Said) -> list[FindingEvent]:
+    """Nothing where the feeds tell nothing new, and for what is closed: it keeps the versions that it was judged by.
+
+    What its reporter knew to be exploited stays so, whatever the catalogue lists. A score that the feed does not give
+    is left as it was. Raises FindingUnknown.
+    """
+    _require_reported(state, command.finding_id)
+    if not state.open or not said.feeds:
+        return []
+    known = True if state.reported_as_exploited else said.listed
+    known = state.known_exploited if known is None else known
+    likelihood = said.likelihood_millionths
+    if likelihood is None or _near(likelihood, state.likelihood_millionths):
+        likelihood = state.likelihood_millionths
+    if (likelihood, known) == (state.likelihood_millionths, state.known_exploited):
+        return []
+    return [
+        FindingReassessed(
+            finding_id=command.finding_id,
+            likelihood_millionths=likelihood,
+            known_exploited=known,
+            feeds=said.feeds,
         )
     ]
 
@@ -173,6 +233,10 @@ def verify_fix(state: Finding, command: VerifyFindingFix) -> list[FindingEvent]:
             observation=_evidence(command.observation, command.finding_id, command.request_id, 0),
         )
     ]
+
+
+def _near(likelihood: int, before: int | None) -> bool:
+    return before is not None and abs(likelihood - before) < LIKELIHOOD_STEP_MILLIONTHS
 
 
 def _require_reported(state: Finding, finding_id: str) -> None:

@@ -18,7 +18,7 @@ from contracts.roles import Role
 from infra.read_database.policies import Clock
 from infra.read_database.sources import Tenants
 from infra.telemetry import current_traceparent, span
-from services.assets.application import Assets
+from services.assets.application.assets import Assets
 from services.assets.config import SWEEP_SECONDS
 from services.assets.domain.commands import EndSensorSilence, StartSensorSilence
 

@@ -5,7 +5,7 @@ from typing import Any
 from contracts.events.base import Recorded
 from contracts.events.detections import TelemetryReceived
 from infra.read_database.policies import Origin, Policy
-from services.assets.application import Assets
+from services.assets.application.assets import Assets
 from services.assets.domain.commands import RecordHeartbeat
 
 

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 from contracts.events.assets import AssetClass, AssetKind, AssetReclassified, AssetRegistered, AssetRetired
 from contracts.events.base import Instant, Recorded, Sealed, Value
+from contracts.events.ledger import SubjectErased
+from infra.read_database.reader.conditions import Condition, equal
 from infra.read_database.views import DocumentView
 
 
@@ -18,18 +20,20 @@ class AssetRow(Value):
     addresses: tuple[Sealed, ...]
     owner: Sealed | None
     business_context: Sealed | None
-    external_id: str | None
+    external_id: Sealed | str | None
+    """A text only where it was registered before identifiers were sealed."""
     indexes: tuple[str, ...]
-    """Blind indexes of the name and the addresses that it bears now."""
+    """Blind indexes of the name and the addresses that it bears now; none once it was erased."""
     retired: bool
     registered_at: Instant
 
 
 class Assets(DocumentView[AssetRow]):
     NAME = "assets"
-    VERSION = 1
+    VERSION = 2
     TABLE = "assets"
     TOPICS = frozenset({AssetRegistered, AssetReclassified, AssetRetired})
+    ERASURES = frozenset({SubjectErased})
     COLUMNS: ClassVar[Mapping[str, str]] = {
         "kind": "text",
         "asset_class": "text",
@@ -41,6 +45,10 @@ class Assets(DocumentView[AssetRow]):
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
         return [recorded.event.asset_id]
+
+    def rewritten(self, recorded: Recorded[Any]) -> Sequence[Condition]:
+        """The erased asset, as it is and as it was known."""
+        return [equal("key", recorded.event.subject)]
 
     def fold(self, key: str, document: AssetRow | None, recorded: Recorded[Any]) -> AssetRow | None:
         match recorded.event:
@@ -62,6 +70,8 @@ class Assets(DocumentView[AssetRow]):
                 )
             case AssetReclassified(asset_class=asset_class, value=value, group=group) if document:
                 return document.model_copy(update={"asset_class": asset_class, "value": value, "group": group})
+            case SubjectErased() if document:
+                return document.model_copy(update={"indexes": ()})
             case AssetRetired() if document:
                 return document.model_copy(update={"retired": True})
             case _:

@@ -10,9 +10,11 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from contracts.events.assets import (
+    FeedVersion,
     FindingFixReported,
     FindingFixVerified,
     FindingKind,
+    FindingReassessed,
     FindingReported,
     FindingValidated,
     FindingValidationWithdrawn,
@@ -64,6 +66,8 @@ class FindingRow(Value):
     fix_verified: tuple[str, ...] = ()
     reported_at: Instant
     stream_version: int
+    feeds: tuple[FeedVersion, ...] = ()
+    """What the likelihood and the exploitation rest on, where feeds and not the reporter said it."""
 
     @property
     def state(self) -> FindingState:
@@ -88,10 +92,18 @@ class FindingRow(Value):
 
 class Findings(DocumentView[FindingRow]):
     NAME = "findings"
-    VERSION = 1
+    VERSION = 2
+    READABLE_VERSIONS = frozenset({1})
     TABLE = "findings"
     TOPICS = frozenset(
-        {FindingReported, FindingValidated, FindingValidationWithdrawn, FindingFixReported, FindingFixVerified}
+        {
+            FindingReported,
+            FindingReassessed,
+            FindingValidated,
+            FindingValidationWithdrawn,
+            FindingFixReported,
+            FindingFixVerified,
+        }
     )
     COLUMNS: ClassVar[Mapping[str, str]] = {
         "kind": "text",
@@ -101,6 +113,7 @@ class Findings(DocumentView[FindingRow]):
         "severity": "integer",
         "exposure_rank": "integer",
         "likelihood": "integer",
+        "vulnerability": "text",
     }
     DOCUMENT = FindingRow
 
@@ -115,6 +128,10 @@ class Findings(DocumentView[FindingRow]):
             return None
         changes: dict[str, object] = {"stream_version": recorded.envelope.version}
         match event:
+            case FindingReassessed():
+                changes["likelihood_millionths"] = event.likelihood_millionths
+                changes["known_exploited"] = event.known_exploited
+                changes["feeds"] = event.feeds
             case FindingValidated():
                 changes["validation"] = _validation(event, recorded)
             case FindingValidationWithdrawn():
@@ -134,6 +151,7 @@ class Findings(DocumentView[FindingRow]):
             "severity": document.severity_id,
             "exposure_rank": EXPOSURE_RANKS[document.exposure] if document.exposure else None,
             "likelihood": document.likelihood_millionths,
+            "vulnerability": document.vulnerability_id,
         }
 
 

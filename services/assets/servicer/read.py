@@ -5,20 +5,15 @@ from typing import TypeVar
 
 from tenet.assets.v1 import assets_pb2 as pb
 from tenet.assets.v1 import assets_read_pb2 as rpc
-from tenet.common.v1 import common_pb2 as common
 
-from contracts.errors import InvalidArgument
-from contracts.events.base import Sealed
 from contracts.ids import TenantId
-from contracts.labels import Label
-from infra.disclosure.opener import Opened, Opener
+from infra.answering import Answering, asked, next_page, sight
 from infra.grpc import Context
 from infra.keys import KeyStore
 from infra.keys.blind_index import address_index, name_index
 from infra.read_database.happened import Happened, past_moment
 from infra.read_database.reader.conditions import Condition, descending, equal, has, one_of
 from infra.read_database.reader.pages import Document, PageRequest
-from infra.read_database.reader.queries import Reader
 from infra.read_database.views import DocumentView
 from services.assets.config import MAX_LOOKUP_RESULTS
 from services.assets.domain.errors import AssetUnknown, FindingUnknown
@@ -39,16 +34,14 @@ from services.assets.servicer.shown import (
 from services.assets.servicer.wire import ASSET_CLASSES, ASSET_KINDS, FINDING_KINDS, named
 
 D = TypeVar("D")
+MAX_ASSETS_AT_ONCE = 500
 
 
 class AssetsReadServicer:
-    def __init__(
-        self, reader: Reader, happened: Happened, heartbeats: Heartbeats, opener: Opener, keys: KeyStore
-    ) -> None:
-        self._reader = reader
+    def __init__(self, answering: Answering, happened: Happened, heartbeats: Heartbeats, keys: KeyStore) -> None:
+        self._answering = answering
         self._happened = happened
         self._heartbeats = heartbeats
-        self._opener = opener
         self._keys = keys
 
     async def GetAsset(self, request: rpc.GetAssetRequest, context: Context) -> rpc.GetAssetResponse:
@@ -56,7 +49,7 @@ class AssetsReadServicer:
         if found is None:
             raise AssetUnknown(request.asset_id)
         asset = (await self._asset_messages([found], context))[0]
-        return rpc.GetAssetResponse(asset=asset, sight=_sight(ASSETS, found.position))
+        return rpc.GetAssetResponse(asset=asset, sight=sight(ASSETS, found.position))
 
     async def ListAssets(self, request: rpc.ListAssetsRequest, context: Context) -> rpc.ListAssetsResponse:
         where: list[Condition] = []
@@ -68,39 +61,22 @@ class AssetsReadServicer:
             where.append(equal("asset_group", request.group))
         if not request.include_retired:
             where.append(equal("retired", False))
-        await self._wait(ASSETS, request, context)
-        page = await ASSETS.list(
-            self._reader,
-            context.tenants,
-            where,
-            [descending("value")],
-            _page(request.page),
-            at=_at(request, context),
-            deadline=context.deadline,
-        )
+        page = await self._answering.page(ASSETS, where, [descending("value")], request, context)
         assets = await self._asset_messages(page.items, context)
-        return rpc.ListAssetsResponse(assets=assets, page=common.Page(next_page_token=page.next_token))
+        return rpc.ListAssetsResponse(assets=assets, page=next_page(page))
 
     async def ListSensors(self, request: rpc.ListSensorsRequest, context: Context) -> rpc.ListSensorsResponse:
-        await self._wait(SENSORS, request, context)
-        page = await SENSORS.list(
-            self._reader,
-            context.tenants,
-            [equal("silent", True)] if request.silent_only else [],
-            [descending("silent")],
-            _page(request.page),
-            at=_at(request, context),
-            deadline=context.deadline,
-        )
-        sensors = await self._sensor_messages(page.items, _then(request))
-        return rpc.ListSensorsResponse(sensors=sensors, page=common.Page(next_page_token=page.next_token))
+        where = [equal("silent", True)] if request.silent_only else []
+        page = await self._answering.page(SENSORS, where, [descending("silent")], request, context)
+        sensors = await self._sensor_messages(page.items, asked(request, "at_position"))
+        return rpc.ListSensorsResponse(sensors=sensors, page=next_page(page))
 
     async def GetFinding(self, request: rpc.GetFindingRequest, context: Context) -> rpc.GetFindingResponse:
         found = await self._get(FINDINGS, request, request.finding_id, context)
         if found is None:
             raise FindingUnknown(request.finding_id)
-        finding = (await self._finding_messages([found], context, _then(request)))[0]
-        return rpc.GetFindingResponse(finding=finding, sight=_sight(FINDINGS, found.position))
+        finding = (await self._finding_messages([found], context, asked(request, "at_position")))[0]
+        return rpc.GetFindingResponse(finding=finding, sight=sight(FINDINGS, found.position))
 
     async def ListFindings(self, request: rpc.ListFindingsRequest, context: Context) -> rpc.ListFindingsResponse:
         states = [named(FINDING_STATES, state) for state in request.states] or OPEN_STATES
@@ -109,27 +85,18 @@ class AssetsReadServicer:
             where.append(equal("kind", named(FINDING_KINDS, request.kind).value))
         if request.asset_id:
             where.append(has("asset_ids", request.asset_id))
-        await self._wait(FINDINGS, request, context)
-        page = await FINDINGS.list(
-            self._reader,
-            context.tenants,
-            where,
-            [descending(name) for name in ("exploited", "severity", "exposure_rank", "likelihood")],
-            _page(request.page),
-            at=_at(request, context),
-            deadline=context.deadline,
-        )
-        findings = await self._finding_messages(page.items, context, _then(request))
-        return rpc.ListFindingsResponse(findings=findings, page=common.Page(next_page_token=page.next_token))
+        order = [descending(name) for name in ("exploited", "severity", "exposure_rank", "likelihood")]
+        page = await self._answering.page(FINDINGS, where, order, request, context)
+        findings = await self._finding_messages(page.items, context, asked(request, "at_position"))
+        return rpc.ListFindingsResponse(findings=findings, page=next_page(page))
 
     async def LookUpAsset(self, request: rpc.LookUpAssetRequest, context: Context) -> rpc.LookUpAssetResponse:
         tenant_id = context.call.tenant_id
-        await self._wait(ASSET_INDEX, request, context)
-        await self._wait(ASSETS, request, context)
+        await self._answering.waited(request, context, ASSET_INDEX, ASSETS)
         key = await self._keys.search_key(tenant_id)
         by_name = request.WhichOneof("by") == "name"
         index = name_index(key, request.name) if by_name else address_index(key, request.address)
-        found = await ASSET_INDEX.get(self._reader, tenant_id, index, deadline=context.deadline)
+        found = await ASSET_INDEX.get(self._answering.reader, tenant_id, index, deadline=context.deadline)
         asset_ids = found.document.asset_ids[:MAX_LOOKUP_RESULTS] if found else ()
         assets = await self._assets_by_id(tenant_id, asset_ids)
         live = [item for item in assets if not item.document.retired and index in item.document.indexes]
@@ -143,33 +110,14 @@ class AssetsReadServicer:
         shown = await self._asset_messages(live, context)
         return rpc.LookUpAssetResponse(assets=[asset for asset in shown if borne(asset)])
 
-    async def _wait(
-        self,
-        view: DocumentView[D],
-        request: rpc.ListAssetsRequest
-        | rpc.ListSensorsRequest
-        | rpc.ListFindingsRequest
-        | rpc.GetAssetRequest
-        | rpc.GetFindingRequest
-        | rpc.LookUpAssetRequest,
-        context: Context,
-    ) -> None:
-        if not request.HasField("min_position"):
-            return
-        if len(context.tenants) != 1:
-            raise PositionWithoutTenant
-        await self._reader.waited(context.tenants[0], request.min_position, context.deadline, view)
-
     async def _get(
         self, view: DocumentView[D], request: rpc.GetAssetRequest | rpc.GetFindingRequest, key: str, context: Context
     ) -> Document[D] | None:
-        await self._wait(view, request, context)
-        tenant_id = context.call.tenant_id
-        found = await view.get(self._reader, tenant_id, key, at=_then(request), deadline=context.deadline)
+        found = await self._answering.get(view, key, request, context)
         if found is None or not request.HasField("as_happened_at"):
             return found
         moment = past_moment(request.as_happened_at, context.call.now)
-        return await self._happened.get(view, tenant_id, key, moment, known_at=found.position)
+        return await self._happened.get(view, found.tenant_id, key, moment, known_at=found.position)
 
     async def _assets_by_id(
         self, tenant_id: TenantId, asset_ids: Iterable[str], at: int | None = None
@@ -178,25 +126,19 @@ class AssetsReadServicer:
         if not wanted:
             return []
         page = await ASSETS.list(
-            self._reader, [tenant_id], [one_of("key", wanted)], page=PageRequest(size=len(wanted)), at=at
+            self._answering.reader, [tenant_id], [one_of("key", wanted)], page=PageRequest(size=len(wanted)), at=at
         )
         return page.items
 
     async def _asset_messages(self, items: Sequence[Document[AssetRow]], context: Context) -> list[pb.Asset]:
-        words = {item.tenant_id: [] for item in items}  # type: dict[TenantId, list[tuple[Sealed, Label]]]
-        for item in items:
-            words[item.tenant_id].extend(asset_words(item.document))
-        opened = await self._opened(words, context, "show assets")
+        opened = await self._answering.opened(items, asset_words, context, "show assets")
         return [asset_message(_place(item), item.document, opened[item.tenant_id]) for item in items]
 
     async def _finding_messages(
         self, items: Sequence[Document[FindingRow]], context: Context, at: int | None
     ) -> list[pb.Finding]:
         """With the values of their assets, as known at the position that the findings are shown at."""
-        words = {item.tenant_id: [] for item in items}  # type: dict[TenantId, list[tuple[Sealed, Label]]]
-        for item in items:
-            words[item.tenant_id].extend(finding_words(item.document))
-        opened = await self._opened(words, context, "show findings")
+        opened = await self._answering.opened(items, finding_words, context, "show findings")
         values = await self._asset_values(items, at)
         messages = []
         for item in items:
@@ -223,54 +165,6 @@ class AssetsReadServicer:
                 found = await self._assets_by_id(tenant_id, wanted[start : start + MAX_ASSETS_AT_ONCE], at)
                 values |= {each.key: each.document.value for each in found}
         return values
-
-    async def _opened(
-        self, words: Mapping[TenantId, Sequence[tuple[Sealed, Label]]], context: Context, purpose: str
-    ) -> Mapping[TenantId, Opened]:
-        return {
-            tenant_id: await self._opener.open(context.call_for(tenant_id), fields, purpose=purpose)
-            for tenant_id, fields in words.items()
-        }
-
-
-MAX_ASSETS_AT_ONCE = 500
-
-
-class PositionWithoutTenant(InvalidArgument):
-    """A position belongs to one tenant's ledger; a query over several names none."""
-
-    reason = "POSITION_WITHOUT_TENANT"
-
-    def __init__(self) -> None:
-        super().__init__("A position belongs to one tenant; name that tenant alone.")
-
-
-def _page(request: common.PageRequest) -> PageRequest:
-    return PageRequest(size=request.page_size, token=request.page_token)
-
-
-def _then(
-    request: rpc.GetAssetRequest
-    | rpc.GetFindingRequest
-    | rpc.ListAssetsRequest
-    | rpc.ListSensorsRequest
-    | rpc.ListFindingsRequest,
-) -> int | None:
-    """The position that a query looks back to; None for the present."""
-    return request.at_position if request.HasField("at_position") else None
-
-
-def _at(
-    request: rpc.ListAssetsRequest | rpc.ListSensorsRequest | rpc.ListFindingsRequest, context: Context
-) -> int | None:
-    at = _then(request)
-    if at is not None and len(context.tenants) != 1:
-        raise PositionWithoutTenant
-    return at
-
-
-def _sight(view: DocumentView[D], position: int) -> common.Sight:
-    return common.Sight(view=view.NAME, view_version=view.VERSION, position=position)
 
 
 def _place(item: Document[D]) -> Place:

@@ -22,6 +22,7 @@ from services.assets.servicer.wire import (
     LABELS,
     VERDICTS,
     evidence_message,
+    feed_version_message,
     timestamp,
 )
 
@@ -37,8 +38,8 @@ class Place:
 
 
 def asset_words(row: AssetRow) -> Iterator[tuple[Sealed, Label]]:
-    for sealed in (row.name, *row.addresses, row.owner, row.business_context):
-        if sealed is not None:
+    for sealed in (row.name, *row.addresses, row.owner, row.business_context, row.external_id):
+        if isinstance(sealed, Sealed):
             yield sealed, UNLABELLED
 
 
@@ -55,11 +56,19 @@ def asset_message(place: Place, row: AssetRow, opened: Opened) -> pb.Asset:
         addresses=[address for address in addresses if address is not None],
         owner=opened.text(row.owner),
         business_context=opened.text(row.business_context),
-        external_id=row.external_id,
+        external_id=_external_id(row, opened),
         retired=row.retired,
         registered_at=timestamp(row.registered_at),
         position=place.position,
     )
+
+
+def _external_id(row: AssetRow, opened: Opened) -> str | None:
+    """None, too, where it was erased or is not for this caller."""
+    if not isinstance(row.external_id, Sealed):
+        return row.external_id
+    words = opened.of(row.external_id)
+    return words if isinstance(words, str) else None
 
 
 def sensor_message(place: Place, row: SensorRow, last_heard_at: datetime | None) -> pb.Sensor:
@@ -109,6 +118,7 @@ def finding_message(place: Place, row: FindingRow, asset_value: int | None, open
         reported_at=timestamp(row.reported_at),
         position=place.position,
         stream_version=row.stream_version,
+        feeds=[feed_version_message(version) for version in row.feeds],
     )
 
 

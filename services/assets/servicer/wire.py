@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tenet.assets.v1 import assets_pb2 as pb
 from tenet.common.v1 import common_pb2 as common
 
-from contracts.events.assets import AssetClass, AssetKind, FindingKind
+from contracts.events.assets import AssetClass, AssetKind, FeedVersion, FindingKind, VulnerabilityFeed
 from contracts.events.subjects import Evidence, Sight, Verdict
 from contracts.labels import Label
 from infra.disclosure.opener import Opened
@@ -19,6 +19,7 @@ T = TypeVar("T", bound=str)
 ASSET_KINDS = {kind: pb.AssetKind.Value(f"ASSET_KIND_{kind.name}") for kind in AssetKind}
 ASSET_CLASSES = {each: pb.AssetClass.Value(f"ASSET_CLASS_{each.name}") for each in AssetClass}
 FINDING_KINDS = {kind: pb.FindingKind.Value(f"FINDING_KIND_{kind.name}") for kind in FindingKind}
+FEEDS = {feed: pb.VulnerabilityFeed.Value(f"VULNERABILITY_FEED_{feed.name}") for feed in VulnerabilityFeed}
 VERDICTS = {verdict: common.Verdict.Value(f"VERDICT_{verdict.name}") for verdict in Verdict}
 LABELS = {label: common.Label.Value(f"LABEL_{label.name}") for label in Label}
 EXPOSURES = {
@@ -61,4 +62,10 @@ def evidence_message(evidence: Evidence, opened: Opened) -> common.Evidence:
         sha256=evidence.sha256,
         offset=evidence.offset,
         position=evidence.position,
+    )
+
+
+def feed_version_message(version: FeedVersion) -> pb.FeedVersion:
+    return pb.FeedVersion(
+        feed=FEEDS[version.feed], version=version.version, sha256=version.sha256, position=version.position
     )

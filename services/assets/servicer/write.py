@@ -6,7 +6,7 @@ from contracts.events.assets import FindingKind
 from contracts.labels import Label
 from infra.grpc import Context
 from infra.read_database.policies import Clock
-from services.assets.application import Assets
+from services.assets.application.assets import Assets
 from services.assets.domain.commands import (
     ReclassifyAsset,
     RecordHeartbeat,

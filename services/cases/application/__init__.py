@@ -9,18 +9,22 @@ from infra.event_store.ledger import Ledger
 from infra.keys import KeyStore
 from infra.object_store import ObjectStore
 from services.cases.application.acting import Acting
+from services.cases.application.calling import Calling
 from services.cases.application.carrying_out import CarryingOut
 from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters, Parent
+from services.cases.application.contacts import Contacts
 from services.cases.application.content import Content
 from services.cases.application.conversing import Conversing
 from services.cases.application.delivery import Delivery
 from services.cases.application.joining import Joining
 from services.cases.application.merging import Merging
 from services.cases.application.messaging import Messaging
+from services.cases.application.page_messages import PageMessages
 from services.cases.application.permitting import Permitting
 from services.cases.application.planning import Planning
 from services.cases.application.posting import Posting
+from services.cases.application.rotas import Rotas
 from services.cases.application.suggesting import Suggesting
 from services.cases.connectors.registry import Connectors
 
@@ -40,6 +44,8 @@ class CasesApplication:
     carrying_out: CarryingOut
     conversing: Conversing
     messaging: Messaging
+    contacts: Contacts
+    page_messages: PageMessages
     posting: Posting
     permitting: Permitting
 
@@ -57,6 +63,9 @@ class CasesApplication:
         handler = ledger.handler
         messaging = Messaging(handler, ledger.repository, ledger.feed, charters)
         acting = Acting(handler, ledger.repository, charters, connectors, clock)
+        contacts = Contacts(handler, ledger.repository, connectors)
+        calling = Calling(handler, Rotas(handler, ledger.repository))
+        pages = PageMessages(handler, ledger.repository, ledger.feed, ledger.openings, calling, contacts)
         return cls(
             charters,
             CaseWork(handler, charters),
@@ -67,8 +76,10 @@ class CasesApplication:
             Planning(handler, ledger.repository, charters),
             acting,
             CarryingOut(acting, Delivery(ledger.openings, connectors), clock),
-            Conversing(handler, charters),
+            Conversing(handler, charters, keys),
             messaging,
-            Posting(messaging, ledger.openings, connectors, clock),
+            contacts,
+            pages,
+            Posting(messaging, pages, ledger.openings, connectors, clock),
             Permitting(handler, charters, objects, connectors),
         )

@@ -2,6 +2,7 @@
 
 from contracts.calls import Call
 from infra.event_store.handler import CommandHandler, Committed, Unit
+from services.cases.application.aggregates import SUBJECTS
 from services.cases.application.charters import Charters
 from services.cases.application.grounds import (
     actions_of,
@@ -22,6 +23,8 @@ from services.cases.domain.commands import (
     ReopenCase,
 )
 from services.cases.domain.ruling import Situation, priority_of
+from services.cases.domain.tasks import closing_tasks
+from services.cases.domain.work_commands import AddClosingTasks
 
 
 class CaseWork:
@@ -51,6 +54,22 @@ class CaseWork:
             deciding.in_work(case.state)
             subject = await required_subject(unit, command.subject_kind, command.subject_id)
             unit.append(case, [deciding.link_subject(case.state, subject.state, subject.version)])
+
+        return await self._handler.handle(call, command, work)
+
+    async def add_closing_tasks(self, call: Call, command: AddClosingTasks) -> Committed:
+        """Nothing without a charter, which then asks for nothing."""
+
+        async def work(unit: Unit) -> None:
+            case = await loaded_case(unit, command.case_id)
+            found = await self._charters.find(unit)
+            if found is None:
+                return
+            subject = await unit.load(SUBJECTS[command.subject_kind], command.subject_id)
+            added = closing_tasks(case.state, subject.state, found.force.charter)
+            if added:
+                unit.cite(found.fact)
+            unit.append(case, added)
 
         return await self._handler.handle(call, command, work)
 

@@ -1,10 +1,14 @@
 """Commands on notices and enquiries."""
 
+from functools import partial
+
 from contracts.calls import Call
 from contracts.events.people import Objective
 from contracts.events.subjects import SubjectKind
 from contracts.ids import derive_id
 from infra.event_store.handler import CommandHandler, Committed, Unit
+from infra.keys import KeyStore
+from infra.keys.blind_index import external_id_index
 from services.cases.application.aggregates import ASSET, ENQUIRY, NOTICE, SUBJECTS
 from services.cases.application.charters import Charters
 from services.cases.application.grounds import loaded_case, standing_subjects
@@ -27,8 +31,8 @@ from services.cases.domain.who import Who
 
 
 class Conversing:
-    def __init__(self, handler: CommandHandler, charters: Charters) -> None:
-        self._handler, self._charters = handler, charters
+    def __init__(self, handler: CommandHandler, charters: Charters, keys: KeyStore) -> None:
+        self._handler, self._charters, self._keys = handler, charters, keys
 
     async def send_notice(self, call: Call, command: SendNotice) -> Committed:
         async def work(unit: Unit) -> None:
@@ -70,6 +74,8 @@ class Conversing:
         return await self._handler.handle(call, command, work)
 
     async def send_enquiry(self, call: Call, command: SendEnquiry) -> Committed:
+        index = partial(external_id_index, await self._keys.search_key(command.tenant_id))
+
         async def work(unit: Unit) -> None:
             detection = await unit.load(SUBJECTS[SubjectKind.DETECTION], command.detection_id)
             found = await self._charters.in_force(unit)
@@ -77,7 +83,8 @@ class Conversing:
             enquiry = await unit.load(ENQUIRY, derive_id("enquiry", call.request_key))
             unit.require(detection)
             charter = found.force.charter
-            event = asking.send_enquiry(command, detection.state, assets, charter, Who.of(call), call.request_key)
+            who = Who.of(call)
+            event = asking.send_enquiry(command, detection.state, assets, charter, index, who, call.request_key)
             unit.append(enquiry, [event])
 
         return await self._handler.handle(call, command, work)

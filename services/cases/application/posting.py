@@ -1,7 +1,7 @@
 """From a recorded message to its outcome: written, handed over once, and recorded.
 
 A messenger, unlike a receiver of actions, can seldom be asked what it did. So the attempt is recorded before it is
-made: what was being handed over when a process died counts as lost, and the contact's next channel is taken.
+made: what was being handed over when a process died counts as lost, and the person's next channel is taken.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from contracts.calls import Actor, AuthenticatedBy, Call
-from contracts.events.messages import MessageDispatched
+from contracts.events.messages import MessageAbout, MessageDispatched
 from contracts.ids import PROVIDER, derive_id
 from contracts.roles import Role
 from infra.event_store.openings import Erased, Openings
@@ -17,6 +17,7 @@ from infra.telemetry import current_traceparent, span
 from services.cases.application.message_texts import sealed_of, text_of, title_of
 from services.cases.application.messaging import Messaging
 from services.cases.application.outbox import Intent
+from services.cases.application.page_messages import PageMessages
 from services.cases.connectors import messages
 from services.cases.connectors.port import Acknowledged, Refused, Unknown
 from services.cases.connectors.registry import Connectors
@@ -33,9 +34,14 @@ SEND_PAUSES_SECONDS = (0.0, 1.0, 5.0)
 
 class Posting:
     def __init__(
-        self, messaging: Messaging, openings: Openings, connectors: Connectors, clock: Callable[[], datetime]
+        self,
+        messaging: Messaging,
+        pages: PageMessages,
+        openings: Openings,
+        connectors: Connectors,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._messaging, self._openings = messaging, openings
+        self._messaging, self._pages, self._openings = messaging, pages, openings
         self._connectors, self._clock = connectors, clock
 
     async def carry_out(self, wanted: Intent) -> None:
@@ -51,13 +57,15 @@ class Posting:
             await self._record(wanted, answer)
 
     async def _send(self, wanted: Intent, intent: MessageDispatched) -> Acknowledged | Refused | Unknown:
+        # A page goes to one of the provider's people, so never by a messenger that is one customer's.
+        whose = PROVIDER if intent.about is MessageAbout.PAGE else wanted.tenant_id
         try:
-            messenger = self._connectors.messenger(wanted.tenant_id, intent.messenger)
+            messenger = self._connectors.messenger(whose, intent.messenger)
         except ConnectorUnknown as error:
             return Refused(error.reason, "No such messenger is configured for this tenant.")
         message = await self._written(wanted, intent)
-        if message is None:
-            return Refused("ADDRESS_ERASED", "The contact's address was erased before the message was sent.")
+        if isinstance(message, Refused):
+            return message
         answer: Acknowledged | Refused | Unknown = Unknown("NOT_TRIED")
         for pause in SEND_PAUSES_SECONDS:
             await asyncio.sleep(pause)
@@ -66,12 +74,14 @@ class Posting:
                 return answer
         return answer
 
-    async def _written(self, wanted: Intent, intent: MessageDispatched) -> messages.Message | None:
+    async def _written(self, wanted: Intent, intent: MessageDispatched) -> messages.Message | Refused:
+        if intent.address is None:
+            return await self._pages.written(wanted.tenant_id, intent)
         told = await self._messaging.told_at(wanted.tenant_id, intent.about_position)
         opened = await self._openings.open(wanted.tenant_id, [intent.address, *sealed_of(told.event)])
         address = opened[intent.address]
         if isinstance(address, Erased):
-            return None
+            return Refused("ADDRESS_ERASED", "The contact's address was erased before the message was sent.")
         return messages.Message(
             message_id=intent.message_id,
             address=address,

@@ -16,7 +16,7 @@ from services.cases.domain.case import existing
 from services.cases.domain.errors import SubjectUnknown
 from services.cases.domain.people_commands import AnswerQuestion, AskQuestion, MarkQuestionOverdue
 from services.cases.domain.qualification import certification_id_of
-from services.cases.domain.rota import facts_of, on_call
+from services.cases.domain.rota import on_call
 from services.cases.domain.who import Who
 
 
@@ -40,8 +40,7 @@ class Questions:
             calendar = await calendar_named(unit, desk.calendar)
             asked = deciding.ask_question(command, desk, calendar, call.now, call.request_key)
             question = await unit.load(QUESTION, asked.question_id)
-            for fact in facts_of(rota, call.now):
-                unit.cite(fact)
+            await self._rotas.cite(unit, rota, call.now)
             first = on_call(rota, call.now).principal_id
             routed = deciding.route_question(
                 asked.question_id, desk, able, first, rota.rules.leads, asker=call.actor.id

@@ -1,5 +1,7 @@
 """Commands on rotas, and which rota is a tenant's. Rotas are the provider's, in its ledger."""
 
+from datetime import datetime
+
 from contracts.calls import Call
 from contracts.ids import PROVIDER, TenantId, derive_id
 from infra.event_store.handler import CommandHandler, Committed, Unit
@@ -21,6 +23,13 @@ class Rotas:
         if assignment.state.rota_id is None:
             raise RotaMissing("The tenant is in no rota's group.")
         return await self.named(assignment.state.rota_id)
+
+    async def cite(self, unit: Unit, rota: Rota, now: datetime) -> None:
+        """Lets what is decided in the unit rest on this rota as it is now."""
+        identifier = deciding.assignment_id_of(unit.tenant_id)
+        assignment = (await self._repository.load(PROVIDER, ROTA_ASSIGNMENT, identifier)).state
+        for fact in deciding.facts_of(rota, now, unit.tenant_id, assignment):
+            unit.cite(fact)
 
     async def named(self, rota_id: str) -> Rota:
         """Raises RotaUnknown."""

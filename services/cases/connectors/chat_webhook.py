@@ -1,9 +1,14 @@
-"""Messages into a chat room by an incoming webhook: `{"text": …}` as Slack takes it, and many others too."""
+"""Messages into a chat room by an incoming webhook: `{"text": …}` as Slack takes it, and many others too.
+
+Where a secret is configured they are signed as Standard Webhooks has it; rooms that do not know it pass over it.
+"""
 
 import json
+from datetime import UTC, datetime
 
 import aiohttp
 import structlog
+from standardwebhooks.webhooks import Webhook
 
 from services.cases.config import ChatWebhookConfig
 from services.cases.connectors.addresses import check_url
@@ -24,6 +29,7 @@ class ChatWebhook:
         check_url(config.name, config.url)
         self.name = config.name
         self._config = config
+        self._webhook = Webhook(config.secret) if config.secret else None
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, message: Message) -> Acknowledged | Refused | Unknown:
@@ -31,7 +37,7 @@ class ChatWebhook:
             timeout = aiohttp.ClientTimeout(total=self._config.timeout_seconds)
             self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         body = json.dumps({"text": _text(message)})
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **self._signature(message.message_id, body)}
         try:
             # A redirect would show the message to somebody else.
             async with self._session.post(
@@ -44,6 +50,16 @@ class ChatWebhook:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.warning("chat_outcome_unknown", messenger=self.name, error=type(error).__name__)
             return Unknown(type(error).__name__)
+
+    def _signature(self, message_id: str, body: str) -> dict[str, str]:
+        if self._webhook is None:
+            return {}
+        moment = datetime.now(UTC)
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": self._webhook.sign(message_id, moment, body),
+        }
 
     async def close(self) -> None:
         if self._session is not None:

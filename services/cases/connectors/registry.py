@@ -8,6 +8,7 @@ from services.cases.config import (
     ActionConnectorConfig,
     ChatWebhookConfig,
     CommandBridgeConfig,
+    MessageProgramConfig,
     MessengerConfig,
     OpenC2WebhookConfig,
     RehearsalConfig,
@@ -15,6 +16,7 @@ from services.cases.config import (
 )
 from services.cases.connectors.chat_webhook import ChatWebhook
 from services.cases.connectors.command_bridge import CommandBridge
+from services.cases.connectors.message_program import MessageProgram
 from services.cases.connectors.messages import Messenger
 from services.cases.connectors.openc2_webhook import OpenC2Webhook
 from services.cases.connectors.port import Connector
@@ -57,6 +59,8 @@ class Connectors:
                     messengers[each.name] = SmtpMail(each)
                 case ChatWebhookConfig():
                     messengers[each.name] = ChatWebhook(each)
+                case MessageProgramConfig():
+                    messengers[each.name] = MessageProgram(each)
                 case _:
                     assert_never(each)
         return cls(actions, tenants, messengers)

@@ -107,13 +107,16 @@ def acknowledge_page(page: Page, command: AcknowledgePage, who: Who, *, lead: bo
 def escalate_page(
     page: Page, command: EscalatePage, ladder: Sequence[str], answer_minutes: int, now: datetime
 ) -> list[PageEscalated | PageUnanswered]:
-    """The next person who was not called yet; when there is none, the alarm. Nothing for a call that is settled."""
+    """The next person who was not called yet; when there is none, the alarm. Nothing for a call that is settled.
+
+    A last person whom no message reaches has until the deadline all the same: the page is on the screen.
+    """
     sent = known(page)
-    if page.acknowledged or page.unanswered or page.rung != command.rung:
+    if page.unanswered or not waits_at(page, command.rung):
         return []
     following = next((person for person in ladder if person not in page.called), None)
     if following is None:
-        return [PageUnanswered(page_id=command.page_id, rungs=page.rung)]
+        return [] if command.unreachable else [PageUnanswered(page_id=command.page_id, rungs=page.rung)]
     return [
         PageEscalated(
             page_id=command.page_id,
@@ -123,6 +126,11 @@ def escalate_page(
             deadline=now + _time_to_answer(sent.about, answer_minutes),
         )
     ]
+
+
+def waits_at(page: Page, rung: int) -> bool:
+    """Whether nobody has it, and this call is the last one."""
+    return not page.acknowledged and page.rung == rung
 
 
 def _channel(priority: Priority) -> PageChannel:

@@ -198,7 +198,7 @@ def dispatch_action(
         target_asset_id=target.asset_id,
         argument=step.argument,
         connector=step.connector,
-        target=Sealed.of(_address(target), subject=target.asset_id),
+        target=_address(target),
         verify_by=step.verify_by,
         expires_at=who.now + timedelta(seconds=step.limit_seconds) if step.limit_seconds else None,
         reverses_action_id=None,
@@ -223,11 +223,14 @@ def _deed(step: Step) -> Deed:
     return deed
 
 
-def _address(target: Asset) -> str:
+def _address(target: Asset) -> Sealed:
+    """As the registration sealed it, so that erasing it there erases it here."""
     if not target.external_id:
         raise TargetUnaddressable(
             "The asset has no identifier that a connector knows.", metadata={"asset_id": target.asset_id}
         )
+    if isinstance(target.external_id, str):
+        return Sealed.of(target.external_id, subject=target.asset_id)
     return target.external_id
 
 

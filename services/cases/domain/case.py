@@ -165,7 +165,8 @@ class Case:
     absorbed: tuple[tuple[str, ...], ...] = ()
     """For each merge into this case: the merged case, and then those that it had taken in before."""
     open_tasks: frozenset[str] = frozenset()
-    tasks: int = 0
+    tasks: frozenset[str] = frozenset()
+    """All that it has had."""
     observables: frozenset[tuple[str, str]] = frozenset()
     """Each with the subject that it was drawn from; empty where a person added it."""
     drawn: frozenset[str] = frozenset()
@@ -270,7 +271,8 @@ def evolve_merging(state: Case, event: MergingEvent) -> Case:
 def _evolve_content(state: Case, event: ContentEvent, actor: str) -> Case:
     match event:
         case TaskAdded():
-            return replace(state, open_tasks=state.open_tasks | {event.task_id}, tasks=state.tasks + 1)
+            added = {event.task_id}
+            return replace(state, open_tasks=state.open_tasks | added, tasks=state.tasks | added)
         case TaskAssigned() | EvidenceCopied():
             return state
         case TaskCompleted() | TaskDropped():

@@ -35,6 +35,8 @@ Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Severity = Annotated[int, Field(ge=1, le=6)]
 BusinessValue = Annotated[int, Field(ge=1, le=5)]
 Minutes = Annotated[int, Field(ge=1, le=525_600)]
+EventKind = Annotated[str, Field(pattern="^(detection|exposure|insecure_change|newcomer|customer_report)$")]
+Technique = Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]
 
 
 class Part(BaseModel):
@@ -112,10 +114,8 @@ class Approvals(Part):
 class When(Part):
     """A line's condition. What is left out does not limit; lists match when any of the case's assets is in them."""
 
-    kinds: tuple[
-        Annotated[str, Field(pattern="^(detection|exposure|insecure_change|newcomer|customer_report)$")], ...
-    ] = ()
-    techniques: tuple[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")], ...] = ()
+    kinds: tuple[EventKind, ...] = ()
+    techniques: tuple[Technique, ...] = ()
     min_severity: Severity = 1
     min_confidence: Annotated[int, Field(ge=0, le=100)] = 0
     classes: tuple[AssetClass, ...] = ()
@@ -165,7 +165,7 @@ class Tripwire(Part):
     """
 
     name: Name
-    techniques: tuple[Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")], ...] = ()
+    techniques: tuple[Technique, ...] = ()
     min_severity: Severity = 1
     where: Where = Where.ANYWHERE
 
@@ -178,6 +178,18 @@ class Observe(Part):
     tripwires: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)]
     deadline_minutes: Minutes
     then: Name
+
+
+class Checklist(Part):
+    """What has to be seen to before a case with such a subject is closed: each item becomes a task of the case.
+
+    An item that does not apply is dropped, with the reason. What is left out does not limit.
+    """
+
+    id: Name
+    kinds: tuple[EventKind, ...] = ()
+    techniques: tuple[Technique, ...] = ()
+    items: Annotated[tuple[Text, ...], Field(min_length=1, max_length=30)]
 
 
 class Then(Part):
@@ -210,6 +222,7 @@ class Charter(Part):
     deadlines: dict[Priority, Deadlines] = {}
     tripwires: Annotated[tuple[Tripwire, ...], Field(max_length=50, exclude_if=_unsaid)] = ()
     """Those that are watched; a line may name others, which a person reports."""
+    closing: Annotated[tuple[Checklist, ...], Field(max_length=50, exclude_if=_unsaid)] = ()
     approvals: Approvals = Approvals()
     lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=200)]
 

@@ -20,6 +20,7 @@ def _all(charter: Charter, connectors: Sequence[str] | None) -> Iterator[FieldVi
     yield from _duplicates([line.id for line in charter.lines], "lines", "id")
     yield from _duplicates([window.name for window in charter.windows], "windows", "name")
     yield from _duplicates([tripwire.name for tripwire in charter.tripwires], "tripwires", "name")
+    yield from _duplicates([checklist.id for checklist in charter.closing], "closing", "id")
     yield from _duplicates([contact.contact for contact in charter.contacts], "contacts", "contact")
     for index, window in enumerate(charter.windows):
         yield from _window(f"windows[{index}]", window)

@@ -1,6 +1,6 @@
 """Did you expect this? A question about a detection in triage: no response, and its answer is no verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -44,12 +44,18 @@ def evolve_enquiry(state: Enquiry, recorded: Recorded[EnquiryEvent]) -> Enquiry:
 
 
 def send_enquiry(
-    command: SendEnquiry, detection: Subject, assets: Sequence[Asset], charter: Charter, who: Who, request_key: str
+    command: SendEnquiry,
+    detection: Subject,
+    assets: Sequence[Asset],
+    charter: Charter,
+    index: Callable[[str], str],
+    who: Who,
+    request_key: str,
 ) -> EnquirySent:
     """Raises NotTriaged, ContactUnknown, EnquiryChannelSuspect, LabelForbids, DeadlineInvalid.
 
     A detection is in triage once an analyst has claimed or validated it. The channel may depend on none of the accounts
-    and devices that the detection is about.
+    and devices that the detection is about. `index` gives the blind index of an external identifier.
     """
     if not detection.exists:
         raise SubjectUnknown("There is no such detection in this tenant.")
@@ -57,8 +63,8 @@ def send_enquiry(
         raise NotTriaged("An analyst has to take the detection up before the customer is asked.")
     may_leave(command.label)
     contact, channel = registered_channel(charter, command.recipient_principal_id, command.channel)
-    suspected = {asset.external_id for asset in assets if asset.external_id}
-    shared = suspected & relied_on(contact, channel)
+    relied = {name: index(name) for name in relied_on(contact, channel)}
+    shared = [name for name, mark in relied.items() if any(asset.known_as(name, mark) for asset in assets)]
     if shared:
         raise EnquiryChannelSuspect(
             "The channel depends on what is under suspicion; take another one.",

@@ -1,7 +1,7 @@
 """What people, policies and timers ask about rotas, pages, service levels, calendars, handovers and questions."""
 
 from contracts.commands import Command, Private
-from contracts.events.base import Instant
+from contracts.events.base import Instant, Value
 from contracts.events.cases import Priority
 from contracts.events.people import (
     CalendarDefinition,
@@ -51,10 +51,31 @@ class AcknowledgePage(Command):
 
 
 class EscalatePage(Command):
-    """The call number `rung` was not acknowledged in time."""
+    """The call number `rung` was not acknowledged in time, or (`unreachable`) no messenger could bring it."""
 
     page_id: str
     rung: int
+    unreachable: bool = False
+
+
+class PageWayGiven(Value):
+    channel: str
+    messenger: str
+    address: Private
+
+
+class SetPageContact(Command):
+    """How a person is reached from here on, in the order of trying; none: on the screen only."""
+
+    principal_id: str
+    ways: tuple[PageWayGiven, ...]
+
+
+class DispatchPageMessage(Command):
+    """Brings the call that stands at `about_position` to its person: by the first way, or the one after `after`."""
+
+    about_position: int
+    after: str = ""
 
 
 class PublishCalendar(Command):

@@ -55,6 +55,18 @@ class PageAboutUnknown(FailedPrecondition):
     reason = "PAGE_ABOUT_UNKNOWN"
 
 
+class PageContactInvalid(InvalidArgument):
+    """Nobody could be reached like this; the violations name every place."""
+
+    reason = "PAGE_CONTACT_INVALID"
+
+
+class NotYourContact(PermissionDenied):
+    """A person says how to be reached, or a lead does."""
+
+    reason = "NOT_YOUR_CONTACT"
+
+
 class PageAcknowledgedAlready(FailedPrecondition):
     reason = "PAGE_ACKNOWLEDGED"
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from contracts.canonical import digest
-from contracts.events.base import Fact, Recorded, Sealed
+from contracts.events.base import Fact, Recorded, Sealed, instant
 from contracts.events.people import (
     CoverageChecked,
     CoverageGapClosed,
@@ -82,6 +82,7 @@ class OnCall:
 @dataclass(frozen=True, slots=True)
 class RotaAssignment:
     rota_id: str | None = None
+    position: int = -1
 
 
 def evolve_rota(state: Rota, recorded: Recorded[RotaEvent]) -> Rota:
@@ -123,7 +124,7 @@ def evolve_assignment(state: RotaAssignment, recorded: Recorded[RotaAssigned]) -
     event = recorded.event
     match event:
         case RotaAssigned():
-            return replace(state, rota_id=event.rota_id)
+            return replace(state, rota_id=event.rota_id, position=recorded.position)
         case _:
             assert_never(event)
 
@@ -163,12 +164,20 @@ def members(rota: Rota) -> frozenset[str]:
     return frozenset((*shifts, *(each.principal_id for each in rota.overrides), *rota.rules.leads))
 
 
-def facts_of(rota: Rota, at: datetime) -> Iterator[Fact]:
-    """What a decision that asked the rota rests on, in the provider's ledger."""
-    yield Fact("rota", rota.digest, PROVIDER, rota.position)
+def facts_of(rota: Rota, at: datetime, tenant_id: TenantId, assignment: RotaAssignment) -> Iterator[Fact]:
+    """What a decision in a tenant's ledger that asked the rota rests on, in the provider's ledger.
+
+    A customer's ledger cites that the rota is theirs, never the rota: its entry names the other customers of the group,
+    and whatever is cited goes into bundles. Which version stood then, the provider's ledger tells.
+    """
+    if tenant_id == PROVIDER:
+        yield Fact("rota", rota.digest, PROVIDER, rota.position)
+    else:
+        yield Fact("rota_assignment", digest([tenant_id, rota.rota_id]), PROVIDER, assignment.position)
     override = on_call(rota, at).override
     if override is not None:
-        said = [override.override_id, override.principal_id, str(override.span.start), str(override.span.end)]
+        span = override.span
+        said = [override.override_id, override.principal_id, instant(span.start), instant(span.end)]
         yield Fact("rota_override", digest(said), PROVIDER, override.position)
 
 

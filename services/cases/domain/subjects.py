@@ -162,14 +162,28 @@ class Asset:
     asset_class: AssetClass = AssetClass.UNCLASSIFIED
     value: int = 1
     group: str = ""
-    external_id: str | None = None
+    external_id: Sealed | str | None = None
+    """How connectors know it; a text only where it was registered before these identifiers were sealed."""
+    external_id_index: str | None = None
     retired: bool = False
+
+    def known_as(self, external_id: str, index: str) -> bool:
+        """Whether this is its identifier, of which `index` is the blind index."""
+        return self.external_id == external_id if self.external_id_index is None else self.external_id_index == index
 
 
 def evolve_asset(state: Asset, recorded: Recorded[Any]) -> Asset:
     match recorded.event:
         case AssetRegistered() as event:
-            return Asset(event.asset_id, event.kind, event.asset_class, event.value, event.group, event.external_id)
+            return Asset(
+                event.asset_id,
+                event.kind,
+                event.asset_class,
+                event.value,
+                event.group,
+                event.external_id,
+                event.external_id_index,
+            )
         case AssetReclassified() as event:
             return replace(state, asset_class=event.asset_class, value=event.value, group=event.group)
         case AssetRetired():

@@ -3,8 +3,12 @@
 from contracts.events.base import Sealed
 from contracts.events.case_work import TaskAdded, TaskAssigned, TaskCompleted, TaskDropped
 from contracts.ids import derive_id
+from contracts.labels import Label
 from services.cases.domain.case import Case, existing, in_work
+from services.cases.domain.charter import Charter, Checklist
 from services.cases.domain.errors import CaseTooLarge, TaskNotOpen, TaskUnknown
+from services.cases.domain.ruling import is_technique
+from services.cases.domain.subjects import Subject
 from services.cases.domain.work_commands import AddTask, AssignTask, CompleteTask, DropTask
 
 MAX_TASKS = 500
@@ -13,7 +17,7 @@ MAX_TASKS = 500
 
 def add_task(case: Case, command: AddTask, request_key: str) -> TaskAdded:
     """Raises CaseTooLarge, and as `in_work`."""
-    if in_work(case).tasks >= MAX_TASKS:
+    if len(in_work(case).tasks) >= MAX_TASKS:
         raise CaseTooLarge(f"A case holds at most {MAX_TASKS} tasks.")
     return TaskAdded(
         case_id=case.case_id,
@@ -22,6 +26,38 @@ def add_task(case: Case, command: AddTask, request_key: str) -> TaskAdded:
         assignee=command.assignee,
         due_at=command.due_at,
         label=command.label,
+    )
+
+
+def closing_tasks(case: Case, subject: Subject, charter: Charter) -> list[TaskAdded]:
+    """What the charter's checklists ask for because of this subject, each once in a case. Raises as `in_work`."""
+    known = in_work(case).tasks
+    asked = {
+        derive_id("task", case.case_id, "closing", checklist.id, str(number)): item
+        for checklist in charter.closing
+        if _applies(checklist, subject)
+        for number, item in enumerate(checklist.items)
+    }
+    missing = {task_id: item for task_id, item in asked.items() if task_id not in known}
+    if len(known) + len(missing) > MAX_TASKS:
+        raise CaseTooLarge(f"A case holds at most {MAX_TASKS} tasks.")
+    return [
+        TaskAdded(
+            case_id=case.case_id,
+            task_id=task_id,
+            title=Sealed.of(item, subject=case.case_id),
+            assignee=None,
+            due_at=None,
+            label=Label.AMBER,
+        )
+        for task_id, item in missing.items()
+    ]
+
+
+def _applies(checklist: Checklist, subject: Subject) -> bool:
+    kind = not checklist.kinds or subject.event_kind in checklist.kinds
+    return kind and (
+        not checklist.techniques or any(is_technique(found, checklist.techniques) for found in subject.techniques)
     )
 
 

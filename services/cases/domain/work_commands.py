@@ -43,6 +43,14 @@ class AddTask(Command):
     label: Label
 
 
+class AddClosingTasks(Command):
+    """What the charter's checklists ask for, because of a subject that came into the case."""
+
+    case_id: str
+    subject_kind: SubjectKind
+    subject_id: str
+
+
 class AssignTask(Command):
     case_id: str
     task_id: str

@@ -13,6 +13,7 @@ from contracts.events.case_work import (
     SubjectUnlinked,
     TracesDrawn,
 )
+from contracts.events.ledger import SubjectErased
 from infra.read_database.reader.conditions import Condition, equal
 from infra.read_database.views import DocumentView
 
@@ -49,10 +50,17 @@ class MarkRow(Value):
 
 class CaseMarks(DocumentView[MarkRow]):
     NAME = "case_marks"
-    VERSION = 1
+    VERSION = 2
+    READABLE_VERSIONS = frozenset({1})
     TABLE = "case_marks"
     TOPICS = frozenset({TracesDrawn, ObservableAdded, ObservableRemoved, SubjectUnlinked, CaseSplit})
-    COLUMNS: ClassVar[Mapping[str, str]] = {"case_id": "text", "kind": "text", "shared": "text"}
+    ERASURES = frozenset({SubjectErased})
+    COLUMNS: ClassVar[Mapping[str, str]] = {
+        "case_id": "text",
+        "kind": "text",
+        "shared": "text",
+        "sealed_for": "text",
+    }
     DOCUMENT = MarkRow
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
@@ -69,6 +77,10 @@ class CaseMarks(DocumentView[MarkRow]):
         """What leaves a case may have left a mark of any kind."""
         leaving = isinstance(recorded.event, ObservableRemoved | SubjectUnlinked | CaseSplit)
         return [equal("case_id", recorded.event.case_id)] if leaving else []
+
+    def rewritten(self, recorded: Recorded[Any]) -> Sequence[Condition]:
+        """The observables whose values were sealed under the erased subject's key."""
+        return [equal("sealed_for", recorded.event.subject)]
 
     def fold(self, key: str, document: MarkRow | None, recorded: Recorded[Any]) -> MarkRow | None:
         event = recorded.event
@@ -97,6 +109,8 @@ class CaseMarks(DocumentView[MarkRow]):
         if document is None:
             return None
         match event:
+            case SubjectErased():
+                return None
             case ObservableRemoved():
                 mine = document.observable
                 return None if mine and mine.observable_id == event.observable_id else document
@@ -108,7 +122,12 @@ class CaseMarks(DocumentView[MarkRow]):
                 return document
 
     def columns(self, document: MarkRow) -> Mapping[str, object]:
-        return {"case_id": document.case_id, "kind": document.kind.value, "shared": document.shared}
+        return {
+            "case_id": document.case_id,
+            "kind": document.kind.value,
+            "shared": document.shared,
+            "sealed_for": document.observable.value.subject if document.observable else None,
+        }
 
 
 def _key(case_id: str, kind: MarkKind, shared: str) -> str:

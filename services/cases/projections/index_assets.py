@@ -8,6 +8,8 @@ from contracts.events.assets import AssetRegistered
 from contracts.events.base import Recorded, Value
 from contracts.events.case_work import TracesDrawn
 from contracts.events.detections import DetectionRaised
+from contracts.events.ledger import SubjectErased
+from infra.read_database.reader.conditions import Condition, equal
 from infra.read_database.views import DocumentView
 
 
@@ -21,16 +23,24 @@ class IndexAssetRow(Value):
 
 class IndexAssets(DocumentView[IndexAssetRow]):
     NAME = "index_assets"
-    VERSION = 1
+    VERSION = 2
+    READABLE_VERSIONS = frozenset({1})
     TABLE = "index_assets"
     TOPICS = frozenset({AssetRegistered, DetectionRaised, TracesDrawn})
+    ERASURES = frozenset({SubjectErased})
     COLUMNS: ClassVar[Mapping[str, str]] = {"index": "text", "asset_id": "text"}
     DOCUMENT = IndexAssetRow
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
         return [f"{index}/{asset_id}" for index, asset_id in _pairs(recorded.event)]
 
+    def rewritten(self, recorded: Recorded[Any]) -> Sequence[Condition]:
+        """All that the erased asset was seen with."""
+        return [equal("asset_id", recorded.event.subject)]
+
     def fold(self, key: str, document: IndexAssetRow | None, recorded: Recorded[Any]) -> IndexAssetRow | None:
+        if isinstance(recorded.event, SubjectErased):
+            return None
         how = "registered" if isinstance(recorded.event, AssetRegistered) else "detection"
         if document is None:
             index, _, asset_id = key.partition("/")

@@ -1,4 +1,4 @@
-"""Messages to contacts, each with what it is about and every stage of its way."""
+"""Messages to contacts and to people on call, each with what it is about and every stage of its way."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -24,10 +24,11 @@ class MessageRow(Value):
 
 class Messages(DocumentView[MessageRow]):
     NAME = "messages"
-    VERSION = 1
+    VERSION = 2
     TABLE = "messages"
     TOPICS = frozenset({MessageDispatched, MessageAttempted, MessageAccepted, MessageRefused, MessageLost})
     COLUMNS: ClassVar[Mapping[str, str]] = {
+        "about": "text",
         "about_id": "text",
         "status": "text",
         "first_position": "bigint",
@@ -62,6 +63,7 @@ class Messages(DocumentView[MessageRow]):
 
     def columns(self, document: MessageRow) -> Mapping[str, object]:
         return {
+            "about": document.intent.about.value,
             "about_id": document.intent.about_id,
             "status": document.status.value,
             "first_position": document.dispatched.position,

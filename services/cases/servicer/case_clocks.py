@@ -1,27 +1,24 @@
 """The service levels of cases beside the cases themselves: on the page of one, and in the queue of many."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from tenet.cases.v1 import cases_people_pb2 as pb
 
 from contracts.ids import TenantId
 from contracts.labels import Label
-from infra.disclosure.opener import Opener
+from infra.answering import Answering, Query, asked
 from infra.grpc import Context
 from infra.read_database.reader.conditions import one_of
 from infra.read_database.reader.pages import PageRequest
-from infra.read_database.reader.queries import Reader
 from services.cases.projections import SERVICE_LEVELS
 from services.cases.projections.service_levels import ClockRow
 from services.cases.servicer.people_wire import clock_message
 
 
 async def clocks_of(
-    reader: Reader,
-    opener: Opener,
+    answering: Answering,
     cases: Sequence[tuple[TenantId, str]],
-    request: Any,
+    request: Query,
     context: Context,
     *,
     only_open: bool,
@@ -31,11 +28,11 @@ async def clocks_of(
         return []
     keys = [case_id for _, case_id in cases]
     page = await SERVICE_LEVELS.list(
-        reader,
+        answering.reader,
         sorted({tenant_id for tenant_id, _ in cases}),
         [one_of("key", keys)],
         page=PageRequest(len(keys)),
-        at=request.at_position if request.HasField("at_position") else None,
+        at=asked(request, "at_position"),
         deadline=context.deadline,
     )
     clocks: dict[TenantId, list[tuple[str, ClockRow]]] = {}
@@ -45,6 +42,6 @@ async def clocks_of(
     messages: list[pb.ServiceLevel] = []
     for tenant_id, found in clocks.items():
         words = [(clock.paused_for, Label.AMBER) for _, clock in found if clock.paused_for is not None]
-        opened = await opener.open(context.call_for(tenant_id), words, purpose="show service levels")
+        opened = await answering.opener.open(context.call_for(tenant_id), words, purpose="show service levels")
         messages += [clock_message(tenant_id, case_id, clock, opened) for case_id, clock in found]
     return messages

@@ -1,61 +1,42 @@
 """CasesMessagesReadService: what was sent to people, and whether it was taken over."""
 
-from collections.abc import Iterable
-
 from tenet.cases.v1 import cases_messages_read_pb2 as rpc
-from tenet.common.v1 import common_pb2 as common
 
-from contracts.events.base import Sealed
+from contracts.events.messages import MessageAbout
 from contracts.ids import TenantId
-from contracts.labels import Label
-from infra.disclosure.opener import Opened, Opener
+from contracts.roles import Role
+from infra.answering import Answering, Words, next_page
+from infra.disclosure.opener import Opened
 from infra.grpc import Context
-from infra.read_database.reader.conditions import Condition, descending, equal
-from infra.read_database.reader.pages import PageRequest
-from infra.read_database.reader.queries import Reader
+from infra.read_database.reader.conditions import Condition, descending, equal, not_equal
 from services.cases.domain.message import MessageStatus
 from services.cases.projections import MESSAGES
 from services.cases.projections.messages import MessageRow
-from services.cases.servicer.read import PositionWithoutTenant
 from services.cases.servicer.wire import named, timestamp
 
 STATUSES = {each: rpc.MessageStatus.Value(f"MESSAGE_STATUS_{each.name}") for each in MessageStatus}
 
+WHO_SEE_PAGES = frozenset({Role.ANALYST, Role.LEAD, Role.ON_CALL, Role.AUDITOR})
+
 
 class CasesMessagesReadServicer:
-    def __init__(self, reader: Reader, opener: Opener) -> None:
-        self._reader, self._opener = reader, opener
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
 
     async def ListMessages(self, request: rpc.ListMessagesRequest, context: Context) -> rpc.ListMessagesResponse:
-        tenants = context.tenants
-        if (request.HasField("min_position") or request.HasField("at_position")) and len(tenants) != 1:
-            raise PositionWithoutTenant("Name one tenant with a position.")
-        if request.HasField("min_position"):
-            await self._reader.waited(tenants[0], request.min_position, context.deadline, MESSAGES)
-        page = await MESSAGES.list(
-            self._reader,
-            tenants,
-            _conditions(request),
-            [descending("first_position")],
-            PageRequest(request.page.page_size, request.page.page_token),
-            at=request.at_position if request.HasField("at_position") else None,
-            deadline=context.deadline,
-        )
-        words: dict[TenantId, list[tuple[Sealed, Label]]] = {}
-        for item in page.items:
-            words.setdefault(item.tenant_id, []).extend(_words(item.document))
-        opened = {
-            tenant_id: await self._opener.open(context.call_for(tenant_id), sealed, purpose="show messages")
-            for tenant_id, sealed in words.items()
-        }
+        # Whom the provider calls is for its own people and for auditors, as pages are.
+        pages_too = all(context.roles_for(tenant_id) & WHO_SEE_PAGES for tenant_id in context.tenants)
+        where = _conditions(request, pages_too=pages_too)
+        page = await self._answering.page(MESSAGES, where, [descending("first_position")], request, context)
+        opened = await self._answering.opened(page.items, _words, context, "show messages")
         return rpc.ListMessagesResponse(
             messages=[_message(item.tenant_id, item.document, opened[item.tenant_id]) for item in page.items],
-            page=common.Page(next_page_token=page.next_token),
+            page=next_page(page),
         )
 
 
-def _conditions(request: rpc.ListMessagesRequest) -> list[Condition]:
-    found: list[Condition] = []
+def _conditions(request: rpc.ListMessagesRequest, *, pages_too: bool) -> list[Condition]:
+    found: list[Condition] = [] if pages_too else [not_equal("about", MessageAbout.PAGE.value)]
     if request.HasField("about_id"):
         found.append(equal("about_id", request.about_id))
     if request.status:
@@ -63,9 +44,10 @@ def _conditions(request: rpc.ListMessagesRequest) -> list[Condition]:
     return found
 
 
-def _words(row: MessageRow) -> Iterable[tuple[Sealed, Label]]:
-    """Whoever may see the message may see where it went."""
-    yield row.intent.address, row.intent.label
+def _words(row: MessageRow) -> Words:
+    """Whoever may see the message may see where it went; where a page went lies in the provider's ledger."""
+    if row.intent.address is not None:
+        yield row.intent.address, row.intent.label
 
 
 def _message(tenant_id: TenantId, row: MessageRow, opened: Opened) -> rpc.Message:

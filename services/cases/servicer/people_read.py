@@ -1,29 +1,23 @@
 """CasesPeopleReadService: who is called, what is promised, what was asked."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tenet.cases.v1 import cases_people_read_pb2 as rpc
-from tenet.common.v1 import common_pb2 as common
 
-from contracts.events.base import Sealed
-from contracts.ids import TenantId
 from contracts.labels import Label
-from infra.disclosure.opener import Opened, Opener
+from infra.answering import Answering, Words, asked, next_page
 from infra.grpc import Context
 from infra.read_database.reader.conditions import (
     Condition,
-    Order,
     ascending,
     at_least,
     descending,
     equal,
     less_than,
 )
-from infra.read_database.reader.pages import Document, Page, PageRequest
-from infra.read_database.reader.queries import Reader
-from infra.read_database.views import DocumentView
+from infra.read_database.reader.pages import PageRequest
 from services.cases.application.people import PeopleApplication
 from services.cases.domain.people_errors import TooManyQuestions
 from services.cases.domain.question import nearest_rank
@@ -31,6 +25,7 @@ from services.cases.domain.rota import ladder, on_call
 from services.cases.projections import CALENDARS, PAGES, QUESTIONS, SERVICE_LEVELS
 from services.cases.projections.questions import QuestionRow
 from services.cases.projections.service_levels import ServiceLevelRow
+from services.cases.servicer.on_call_overview import OnCallInViews
 from services.cases.servicer.people_wire import (
     PAGE_STATUSES,
     QUESTION_STATUSES,
@@ -39,7 +34,6 @@ from services.cases.servicer.people_wire import (
     page_message,
     question_message,
 )
-from services.cases.servicer.read import PositionWithoutTenant
 from services.cases.servicer.wire import moment, named
 
 D = TypeVar("D")
@@ -51,9 +45,14 @@ _QUESTIONS_PAGE = 1_000
 
 class CasesPeopleReadServicer:
     def __init__(
-        self, reader: Reader, people: PeopleApplication, opener: Opener, clock: Callable[[], datetime]
+        self,
+        answering: Answering,
+        people: PeopleApplication,
+        on_call: OnCallInViews,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._reader, self._people, self._opener, self._clock = reader, people, opener, clock
+        self._answering, self._people = answering, people
+        self._on_call, self._clock = on_call, clock
 
     async def GetOnCall(self, request: rpc.GetOnCallRequest, context: Context) -> rpc.GetOnCallResponse:
         rota = await self._people.rotas.of_tenant(context.call.tenant_id)
@@ -69,15 +68,20 @@ class CasesPeopleReadServicer:
             digest=rota.digest,
         )
 
+    async def GetOnCallOverview(
+        self, _request: rpc.GetOnCallOverviewRequest, context: Context
+    ) -> rpc.GetOnCallOverviewResponse:
+        return await self._on_call.overview(context.tenants)
+
     async def ListPages(self, request: rpc.ListPagesRequest, context: Context) -> rpc.ListPagesResponse:
         where = _given(status=named(PAGE_STATUSES, request.status).value if request.status else None)
         where += _given(person=request.principal_id if request.HasField("principal_id") else None)
         where += _given(about_id=request.about_id if request.HasField("about_id") else None)
-        page = await self._page(PAGES, where, [descending("sent_position")], request, context)
+        page = await self._answering.page(PAGES, where, [descending("sent_position")], request, context)
         return rpc.ListPagesResponse(
             pages=[page_message(item.tenant_id, item.document) for item in page.items],
             not_ready_tenant_ids=page.not_ready,
-            page=_next(page),
+            page=next_page(page),
         )
 
     async def ListServiceLevels(
@@ -86,8 +90,8 @@ class CasesPeopleReadServicer:
         where = _given(key=request.case_id if request.HasField("case_id") else None)
         where += _given(open=None if request.include_settled else True)
         where += _given(breached=True if request.only_breached else None)
-        page = await self._page(SERVICE_LEVELS, where, [ascending("next_deadline")], request, context)
-        opened = await self._opened(page.items, _level_words, context, "show service levels")
+        page = await self._answering.page(SERVICE_LEVELS, where, [ascending("next_deadline")], request, context)
+        opened = await self._answering.opened(page.items, _level_words, context, "show service levels")
         clocks = [
             clock_message(item.tenant_id, item.document.case_id, clock, opened[item.tenant_id])
             for item in page.items
@@ -95,26 +99,26 @@ class CasesPeopleReadServicer:
             if request.include_settled or not clock.over
         ]
         return rpc.ListServiceLevelsResponse(
-            service_levels=clocks, not_ready_tenant_ids=page.not_ready, page=_next(page)
+            service_levels=clocks, not_ready_tenant_ids=page.not_ready, page=next_page(page)
         )
 
     async def ListCalendars(self, request: rpc.ListCalendarsRequest, context: Context) -> rpc.ListCalendarsResponse:
-        page = await self._page(CALENDARS, [], [ascending("name")], request, context)
+        page = await self._answering.page(CALENDARS, [], [ascending("name")], request, context)
         return rpc.ListCalendarsResponse(
             calendars=[calendar_message(item.tenant_id, item.document) for item in page.items],
             not_ready_tenant_ids=page.not_ready,
-            page=_next(page),
+            page=next_page(page),
         )
 
     async def ListQuestions(self, request: rpc.ListQuestionsRequest, context: Context) -> rpc.ListQuestionsResponse:
         where = _given(status=named(QUESTION_STATUSES, request.status).value if request.status else None)
         where += _given(person=request.principal_id if request.HasField("principal_id") else None)
-        page = await self._page(QUESTIONS, where, [ascending("deadline")], request, context)
-        opened = await self._opened(page.items, _question_words, context, "show questions")
+        page = await self._answering.page(QUESTIONS, where, [ascending("deadline")], request, context)
+        opened = await self._answering.opened(page.items, _question_words, context, "show questions")
         return rpc.ListQuestionsResponse(
             questions=[question_message(each.tenant_id, each.document, opened[each.tenant_id]) for each in page.items],
             not_ready_tenant_ids=page.not_ready,
-            page=_next(page),
+            page=next_page(page),
         )
 
     async def GetAnswerTimes(self, request: rpc.GetAnswerTimesRequest, context: Context) -> rpc.GetAnswerTimesResponse:
@@ -141,16 +145,21 @@ class CasesPeopleReadServicer:
         self, request: rpc.GetAnswerTimesRequest, context: Context
     ) -> tuple[list[QuestionRow], int]:
         tenant_id = context.call.tenant_id
-        if request.HasField("min_position"):
-            await self._reader.waited(tenant_id, request.min_position, context.deadline, QUESTIONS)
+        await self._answering.waited(request, context, QUESTIONS)
         where = [less_than("asked_at", moment(request.to))]
         where.append(at_least("asked_at", moment(getattr(request, "from"))))
-        at = request.at_position if request.HasField("at_position") else None
+        at = asked(request, "at_position")
         rows: list[QuestionRow] = []
         page = PageRequest(_QUESTIONS_PAGE)
         while True:
             found = await QUESTIONS.list(
-                self._reader, [tenant_id], where, [ascending("asked_at")], page, at=at, deadline=context.deadline
+                self._answering.reader,
+                [tenant_id],
+                where,
+                [ascending("asked_at")],
+                page,
+                at=at,
+                deadline=context.deadline,
             )
             rows += [item.document for item in found.items]
             if len(rows) > MAX_QUESTIONS:
@@ -159,52 +168,13 @@ class CasesPeopleReadServicer:
                 return rows, found.positions.get(tenant_id, -1)
             page = PageRequest(_QUESTIONS_PAGE, found.next_token)
 
-    async def _page(
-        self,
-        view: DocumentView[D],
-        where: Sequence[Condition],
-        order: Sequence[Order],
-        request: Any,
-        context: Context,
-    ) -> Page[D]:
-        tenants = context.tenants
-        if (request.HasField("min_position") or request.HasField("at_position")) and len(tenants) != 1:
-            raise PositionWithoutTenant("Name one tenant with a position.")
-        if request.HasField("min_position"):
-            await self._reader.waited(tenants[0], request.min_position, context.deadline, view)
-        return await view.list(
-            self._reader,
-            tenants,
-            where,
-            order,
-            PageRequest(request.page.page_size, request.page.page_token),
-            at=request.at_position if request.HasField("at_position") else None,
-            deadline=context.deadline,
-        )
 
-    async def _opened(
-        self,
-        items: Sequence[Document[D]],
-        words_of: Callable[[D], Iterable[tuple[Sealed, Label]]],
-        context: Context,
-        purpose: str,
-    ) -> Mapping[TenantId, Opened]:
-        """Each tenant's words under the roles that the caller holds there."""
-        words: dict[TenantId, list[tuple[Sealed, Label]]] = {}
-        for item in items:
-            words.setdefault(item.tenant_id, []).extend(words_of(item.document))
-        return {
-            tenant_id: await self._opener.open(context.call_for(tenant_id), sealed, purpose=purpose)
-            for tenant_id, sealed in words.items()
-        }
-
-
-def _level_words(row: ServiceLevelRow) -> Iterable[tuple[Sealed, Label]]:
+def _level_words(row: ServiceLevelRow) -> Words:
     """Why a clock stands still is for the customer to know as well."""
     return ((clock.paused_for, Label.AMBER) for clock in row.clocks if clock.paused_for is not None)
 
 
-def _question_words(row: QuestionRow) -> Iterable[tuple[Sealed, Label]]:
+def _question_words(row: QuestionRow) -> Words:
     yield row.question.text, row.question.label
     if row.answer is not None and row.answer_label is not None:
         yield row.answer, row.answer_label
@@ -212,7 +182,3 @@ def _question_words(row: QuestionRow) -> Iterable[tuple[Sealed, Label]]:
 
 def _given(**values: object) -> list[Condition]:
     return [equal(column, value) for column, value in values.items() if value is not None]
-
-
-def _next(page: Page[Any]) -> common.Page:
-    return common.Page(next_page_token=page.next_token)

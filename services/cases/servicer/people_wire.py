@@ -20,6 +20,7 @@ from contracts.events.people import (
 )
 from contracts.ids import TenantId
 from infra.disclosure.opener import Opened
+from services.cases.domain.page_contact import PageContact
 from services.cases.projections.calendars import CalendarRow
 from services.cases.projections.handovers import HandoverRow
 from services.cases.projections.pages import CallRow, PageRow, PageStatus
@@ -62,6 +63,17 @@ def _call_message(call: CallRow) -> pb.PageCall:
         called_at=timestamp(call.called.recorded_at),
         deadline=timestamp(call.deadline),
         position=call.called.position,
+    )
+
+
+def contact_message(principal_id: str, contact: PageContact, opened: Opened) -> pb.PageContact:
+    return pb.PageContact(
+        principal_id=principal_id,
+        ways=[
+            pb.PageWay(channel=way.channel, messenger=way.messenger, address=opened.text(way.address))
+            for way in contact.ways
+        ],
+        position=contact.position,
     )
 
 

@@ -1,18 +1,14 @@
 """CasesReadService: answers from the read models, with sealed words opened as far as the caller may see."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from tenet.cases.v1 import cases_pb2 as pb
 from tenet.cases.v1 import cases_read_pb2 as rpc
-from tenet.common.v1 import common_pb2 as common
 
-from contracts.errors import InvalidArgument
-from contracts.events.base import Sealed
 from contracts.ids import TenantId
-from contracts.labels import Label
-from infra.disclosure.opener import Opened, Opener
+from infra.answering import Answering, Query, Words, asked, next_page, sight, sights
 from infra.grpc import Context
 from infra.read_database.happened import Happened, past_moment
 from infra.read_database.reader.conditions import (
@@ -25,8 +21,7 @@ from infra.read_database.reader.conditions import (
     is_null,
     one_of,
 )
-from infra.read_database.reader.pages import Document, Page, PageRequest
-from infra.read_database.reader.queries import Reader
+from infra.read_database.reader.pages import Document, PageRequest
 from infra.read_database.views import DocumentView
 from services.cases.application import CasesApplication
 from services.cases.domain.errors import ActionUnknown, CaseUnknown, CharterMissing, CharterVersionUnknown
@@ -81,36 +76,17 @@ _CasePage = tuple[
 ]
 
 
-class PositionWithoutTenant(InvalidArgument):
-    """A position belongs to one ledger: a query over several tenants has no use for it."""
-
-    reason = "POSITION_WITHOUT_TENANT"
-
-
-class _Query(Protocol):
-    """What every query of this service has."""
-
-    min_position: int
-    at_position: int
-
-    def HasField(self, name: Any, /) -> bool: ...  # protobuf's own name.
-
-
 class CasesReadServicer:
     def __init__(
-        self,
-        reader: Reader,
-        happened: Happened,
-        application: CasesApplication,
-        opener: Opener,
-        clock: Callable[[], datetime],
+        self, answering: Answering, happened: Happened, application: CasesApplication, clock: Callable[[], datetime]
     ) -> None:
-        self._reader, self._happened, self._application = reader, happened, application
-        self._opener, self._clock = opener, clock
+        self._answering, self._happened = answering, happened
+        self._application, self._clock = application, clock
 
     async def GetCase(self, request: rpc.GetCaseRequest, context: Context) -> rpc.GetCaseResponse:
         tenant_id, case_id = context.call.tenant_id, request.case_id
-        found = await self._get(CASES, request, case_id, context)
+        await self._answering.waited(request, context)
+        found = await self._answering.get(CASES, case_id, request, context)
         if found is None:
             raise CaseUnknown("There is no such case in this tenant.")
         mine = [one_of("case_id", found.document.case_ids)]
@@ -126,15 +102,15 @@ class CasesReadServicer:
             if found is None:
                 raise CaseUnknown("There was no such case in this tenant yet.")
         words = [*_case_page_words(found.document, rows, actions, notices, enquiries)]
-        opened = await self._opener.open(context.call, words, purpose="show a case")
+        opened = await self._answering.opener.open(context.call, words, purpose="show a case")
         case = case_message(tenant_id, found.document, actions, opened)
         case.timeline.extend(timeline_messages(found.document, rows, actions, notices, enquiries, opened))
         mine_only = [] if request.HasField("as_happened_at") else [(tenant_id, case_id)]
-        clocks = await clocks_of(self._reader, self._opener, mine_only, request, context, only_open=False)
+        clocks = await clocks_of(self._answering, mine_only, request, context, only_open=False)
         return rpc.GetCaseResponse(
             case=case,
             service_levels=clocks,
-            sight=common.Sight(view=CASES.NAME, view_version=CASES.VERSION, position=found.position),
+            sight=sight(CASES, found.position),
             actions=[action_message(tenant_id, row, opened) for row in actions],
             notices=[notice_message(tenant_id, row, opened) for row in notices],
             enquiries=[enquiry_message(tenant_id, row, opened) for row in enquiries],
@@ -150,49 +126,49 @@ class CasesReadServicer:
         if request.priority:
             where.append(equal("priority", named(PRIORITIES, request.priority).value))
         order = [ascending("priority"), descending("severity"), ascending("opened_at")]
-        page = await self._page(CASES, where, order, request, request.page, context)
-        opened = await self._opened(page.items, case_words, context, "show cases")
+        page = await self._answering.page(CASES, where, order, request, context)
+        opened = await self._answering.opened(page.items, case_words, context, "show cases")
         cases = [case_message(item.tenant_id, item.document, (), opened[item.tenant_id]) for item in page.items]
         keys = [(item.tenant_id, item.key) for item in page.items]
-        clocks = await clocks_of(self._reader, self._opener, keys, request, context, only_open=True)
-        return rpc.ListCasesResponse(cases=cases, sights=_sights(page), service_levels=clocks, page=_next(page))
+        clocks = await clocks_of(self._answering, keys, request, context, only_open=True)
+        return rpc.ListCasesResponse(cases=cases, sights=sights(page), service_levels=clocks, page=next_page(page))
 
     async def ListPendingApprovals(
         self, request: rpc.ListPendingApprovalsRequest, context: Context
     ) -> rpc.ListPendingApprovalsResponse:
         now = self._clock()
         where = [equal("waiting", True), at_most("sufficient_until", now)]
-        page = await self._page(PENDING_APPROVALS, where, [ascending("priority")], request, request.page, context)
+        page = await self._answering.page(PENDING_APPROVALS, where, [ascending("priority")], request, context)
         pending = [pending_message(item.tenant_id, item.document, now) for item in page.items]
-        return rpc.ListPendingApprovalsResponse(pending=pending, sights=_sights(page), page=_next(page))
+        return rpc.ListPendingApprovalsResponse(pending=pending, sights=sights(page), page=next_page(page))
 
     async def GetAction(self, request: rpc.GetActionRequest, context: Context) -> rpc.GetActionResponse:
-        found = await self._get(ACTIONS, request, request.action_id, context)
+        found = await self._answering.get(ACTIONS, request.action_id, request, context)
         if found is None:
             raise ActionUnknown("There is no such action in this tenant.")
-        opened = await self._opener.open(context.call, action_words(found.document), purpose="show an action")
+        opened = await self._answering.opener.open(context.call, action_words(found.document), purpose="show an action")
         return rpc.GetActionResponse(
             action=action_message(found.tenant_id, found.document, opened),
-            sight=common.Sight(view=ACTIONS.NAME, view_version=ACTIONS.VERSION, position=found.position),
+            sight=sight(ACTIONS, found.position),
         )
 
     async def ListActions(self, request: rpc.ListActionsRequest, context: Context) -> rpc.ListActionsResponse:
         where = _of_case(request)
         if request.status:
             where.append(equal("status", named(ACTION_STATUSES, request.status).value))
-        page = await self._page(ACTIONS, where, [descending("first_position")], request, request.page, context)
-        opened = await self._opened(page.items, action_words, context, "show actions")
+        page = await self._answering.page(ACTIONS, where, [descending("first_position")], request, context)
+        opened = await self._answering.opened(page.items, action_words, context, "show actions")
         actions = [action_message(item.tenant_id, item.document, opened[item.tenant_id]) for item in page.items]
-        return rpc.ListActionsResponse(actions=actions, sights=_sights(page), page=_next(page))
+        return rpc.ListActionsResponse(actions=actions, sights=sights(page), page=next_page(page))
 
     async def ListNotices(self, request: rpc.ListNoticesRequest, context: Context) -> rpc.ListNoticesResponse:
         where = _of_case(request)
         if request.status:
             where.append(equal("status", named(NOTICE_STATUSES, request.status).value))
-        page = await self._page(NOTICES, where, [descending("sent_position")], request, request.page, context)
-        opened = await self._opened(page.items, notice_words, context, "show notices")
+        page = await self._answering.page(NOTICES, where, [descending("sent_position")], request, context)
+        opened = await self._answering.opened(page.items, notice_words, context, "show notices")
         notices = [notice_message(item.tenant_id, item.document, opened[item.tenant_id]) for item in page.items]
-        return rpc.ListNoticesResponse(notices=notices, sights=_sights(page), page=_next(page))
+        return rpc.ListNoticesResponse(notices=notices, sights=sights(page), page=next_page(page))
 
     async def ListEnquiries(self, request: rpc.ListEnquiriesRequest, context: Context) -> rpc.ListEnquiriesResponse:
         where: list[Condition] = []
@@ -200,14 +176,14 @@ class CasesReadServicer:
             where.append(equal("detection_id", request.detection_id))
         if request.status:
             where.append(equal("status", named(ENQUIRY_STATUSES, request.status).value))
-        page = await self._page(ENQUIRIES, where, [descending("sent_position")], request, request.page, context)
-        opened = await self._opened(page.items, enquiry_words, context, "show enquiries")
+        page = await self._answering.page(ENQUIRIES, where, [descending("sent_position")], request, context)
+        opened = await self._answering.opened(page.items, enquiry_words, context, "show enquiries")
         shown = [enquiry_message(item.tenant_id, item.document, opened[item.tenant_id]) for item in page.items]
-        return rpc.ListEnquiriesResponse(enquiries=shown, sights=_sights(page), page=_next(page))
+        return rpc.ListEnquiriesResponse(enquiries=shown, sights=sights(page), page=next_page(page))
 
     async def GetCharter(self, request: rpc.GetCharterRequest, context: Context) -> rpc.GetCharterResponse:
         tenant_id = context.call.tenant_id
-        found = await self._get(CHARTERS, request, THE_CHARTER, context)
+        found = await self._answering.get(CHARTERS, THE_CHARTER, request, context)
         row = found.document if found else CharterRow()
         inherited = None if row.versions else await self._application.charters.look_up(tenant_id)
         if not row.versions and inherited is None:
@@ -244,43 +220,20 @@ class CasesReadServicer:
             await self._happened.all(ENQUIRIES, tenant_id, enquiry_ids, moment, known_at=known_at),
         )
 
-    async def _get(self, view: DocumentView[D], request: _Query, key: str, context: Context) -> Document[D] | None:
-        tenant_id = context.call.tenant_id
-        if request.HasField("min_position"):
-            await self._reader.waited(tenant_id, request.min_position, context.deadline)
-        return await view.get(self._reader, tenant_id, key, at=_at(request), deadline=context.deadline)
-
-    async def _page(
-        self,
-        view: DocumentView[D],
-        where: Sequence[Condition],
-        order: Sequence[Order],
-        request: _Query,
-        page: common.PageRequest,
-        context: Context,
-    ) -> Page[D]:
-        tenants = context.tenants
-        if (request.HasField("min_position") or request.HasField("at_position")) and len(tenants) != 1:
-            raise PositionWithoutTenant("Name one tenant with a position.")
-        if request.HasField("min_position"):
-            await self._reader.waited(tenants[0], request.min_position, context.deadline, view)
-        asked = PageRequest(page.page_size, page.page_token)
-        return await view.list(self._reader, tenants, where, order, asked, at=_at(request), deadline=context.deadline)
-
     async def _all(
-        self, view: DocumentView[D], where: Sequence[Condition], order: Order, request: _Query, context: Context
+        self, view: DocumentView[D], where: Sequence[Condition], order: Order, request: Query, context: Context
     ) -> list[D]:
         """Every document of one case, up to the limit."""
         found: list[D] = []
         token = ""
         for _ in range(MAX_CASE_PAGES):
             page = await view.list(
-                self._reader,
+                self._answering.reader,
                 [context.call.tenant_id],
                 where,
                 [order],
                 PageRequest(_CASE_PAGE, token),
-                at=_at(request),
+                at=asked(request, "at_position"),
                 deadline=context.deadline,
             )
             found += [item.document for item in page.items]
@@ -289,22 +242,6 @@ class CasesReadServicer:
                 break
         return found
 
-    async def _opened(
-        self,
-        items: Sequence[Document[D]],
-        words: Callable[[D], Iterable[tuple[Sealed, Label]]],
-        context: Context,
-        purpose: str,
-    ) -> Mapping[TenantId, Opened]:
-        """The words of each tenant's documents, opened under the roles that the caller has there."""
-        by_tenant: dict[TenantId, list[tuple[Sealed, Label]]] = {}
-        for item in items:
-            by_tenant.setdefault(item.tenant_id, []).extend(words(item.document))
-        return {
-            tenant_id: await self._opener.open(context.call_for(tenant_id), sealed, purpose=purpose)
-            for tenant_id, sealed in by_tenant.items()
-        }
-
 
 def _case_page_words(
     case: CaseRow,
@@ -312,7 +249,7 @@ def _case_page_words(
     actions: Sequence[ActionRow],
     notices: Sequence[NoticeRow],
     enquiries: Sequence[EnquiryRow],
-) -> Iterable[tuple[Sealed, Label]]:
+) -> Words:
     yield from case_words(case)
     yield from timeline_words(case, rows)
     for action in actions:
@@ -364,21 +301,5 @@ def _wanted(row: CharterRow, number: int) -> VersionRow:
     raise CharterVersionUnknown("There is no such version of the charter.")
 
 
-def _at(request: _Query) -> int | None:
-    return request.at_position if request.HasField("at_position") else None
-
-
 def _of_case(request: rpc.ListActionsRequest | rpc.ListNoticesRequest) -> list[Condition]:
     return [equal("case_id", request.case_id)] if request.HasField("case_id") else []
-
-
-def _sights(page: Page[Any]) -> dict[str, common.Sight]:
-    return {
-        tenant_id: common.Sight(view=page.view, view_version=page.version, position=position)
-        for tenant_id, position in page.positions.items()
-        if position >= 0
-    }
-
-
-def _next(page: Page[Any]) -> common.Page:
-    return common.Page(next_page_token=page.next_token)

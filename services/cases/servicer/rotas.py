@@ -1,55 +1,73 @@
-"""CasesRotaReadService, CasesRotaWriteService, CasesRotaAdminService: rotas and handovers, in the provider's ledger."""
+"""CasesRotaReadService, CasesRotaWriteService, CasesRotaAdminService: what is the provider's own."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tenet.cases.v1 import cases_people_rota_admin_pb2 as admin
 from tenet.cases.v1 import cases_people_rota_read_pb2 as read
 from tenet.cases.v1 import cases_people_rota_write_pb2 as write
-from tenet.common.v1 import common_pb2 as common
 
 from contracts.events.people import CoverageGapFound, RotaPublished
 from contracts.ids import PROVIDER
 from contracts.labels import Label
-from infra.disclosure.opener import Opener
+from contracts.roles import Role
+from infra.answering import Answering, asked, next_page
 from infra.grpc import Context
-from infra.read_database.reader.conditions import Condition, Order, ascending, at_least, descending, equal
-from infra.read_database.reader.pages import Page, PageRequest
-from infra.read_database.reader.queries import Reader
-from infra.read_database.views import DocumentView
+from infra.read_database.reader.conditions import ascending, at_least, descending, equal
+from services.cases.application.contacts import Contacts
 from services.cases.application.people import PeopleApplication
 from services.cases.domain import people_commands as ask
 from services.cases.domain.handover import known, unaccepted
+from services.cases.domain.page_contact import only_by
 from services.cases.domain.rota import rota_id_of
 from services.cases.projections import HANDOVERS, ROTAS
-from services.cases.servicer.people_wire import handover_message, item_given, item_message, rota_given, rota_message
+from services.cases.servicer.people_wire import (
+    contact_message,
+    handover_message,
+    item_given,
+    item_message,
+    rota_given,
+    rota_message,
+)
 from services.cases.servicer.wire import moment
 
 D = TypeVar("D")
 
 
 class CasesRotaReadServicer:
-    def __init__(self, reader: Reader, people: PeopleApplication, opener: Opener) -> None:
-        self._reader, self._handovers, self._opener = reader, people.handovers, opener
+    def __init__(self, answering: Answering, people: PeopleApplication, contacts: Contacts) -> None:
+        self._answering, self._handovers, self._contacts = answering, people.handovers, contacts
 
     async def ListRotas(self, request: read.ListRotasRequest, context: Context) -> read.ListRotasResponse:
         where = [equal("name", request.name)] if request.HasField("name") else []
         if request.only_with_gaps:
             where.append(at_least("gaps", 1))
-        page = await self._page(ROTAS, where, ascending("name"), request, context)
+        page = await self._answering.page(ROTAS, where, [ascending("name")], request, context)
         # Why somebody is away is for the people of the provider only.
         words = [(each.reason, Label.RED) for item in page.items for each in item.document.overrides]
-        opened = await self._opener.open(context.call.for_tenant(PROVIDER), words, purpose="show rotas")
+        opened = await self._answering.opener.open(context.call.for_tenant(PROVIDER), words, purpose="show rotas")
         return read.ListRotasResponse(
             rotas=[rota_message(item.document, opened) for item in page.items],
-            page=common.Page(next_page_token=page.next_token),
+            page=next_page(page),
         )
+
+    async def GetPageContact(
+        self, request: read.GetPageContactRequest, context: Context
+    ) -> read.GetPageContactResponse:
+        """Raises NotYourContact."""
+        call = context.call.for_tenant(PROVIDER)
+        principal_id = request.principal_id or call.actor.id
+        only_by(principal_id, call.actor.id, lead=Role.LEAD in call.roles)
+        contact = await self._contacts.of(principal_id, at=asked(request, "at_position"))
+        addresses = [(way.address, Label.RED) for way in contact.ways]
+        opened = await self._answering.opener.open(call, addresses, purpose="show a contact")
+        return read.GetPageContactResponse(contact=contact_message(principal_id, contact, opened))
 
     async def ListHandovers(self, request: read.ListHandoversRequest, context: Context) -> read.ListHandoversResponse:
         where = [equal("rota", request.rota_id)] if request.HasField("rota_id") else []
-        page = await self._page(HANDOVERS, where, descending("started_position"), request, context)
+        page = await self._answering.page(HANDOVERS, where, [descending("started_position")], request, context)
         return read.ListHandoversResponse(
             handovers=[handover_message(item.document) for item in page.items],
-            page=common.Page(next_page_token=page.next_token),
+            page=next_page(page),
         )
 
     async def GetHandover(self, request: read.GetHandoverRequest, context: Context) -> read.GetHandoverResponse:
@@ -66,25 +84,10 @@ class CasesRotaReadServicer:
             completed=handover.completed,
         )
 
-    async def _page(
-        self, view: DocumentView[D], where: list[Condition], order: Order, request: Any, context: Context
-    ) -> Page[D]:
-        if request.HasField("min_position"):
-            await self._reader.waited(PROVIDER, request.min_position, context.deadline, view)
-        return await view.list(
-            self._reader,
-            [PROVIDER],
-            where,
-            [order],
-            PageRequest(request.page.page_size, request.page.page_token),
-            at=request.at_position if request.HasField("at_position") else None,
-            deadline=context.deadline,
-        )
-
 
 class CasesRotaWriteServicer:
-    def __init__(self, people: PeopleApplication) -> None:
-        self._rotas, self._handovers = people.rotas, people.handovers
+    def __init__(self, people: PeopleApplication, contacts: Contacts) -> None:
+        self._rotas, self._handovers, self._contacts = people.rotas, people.handovers, contacts
 
     async def OverrideRota(self, request: write.OverrideRotaRequest, context: Context) -> write.OverrideRotaResponse:
         call = context.call.for_tenant(PROVIDER)
@@ -112,6 +115,22 @@ class CasesRotaWriteServicer:
         )
         done = await self._rotas.remove_rota_override(call, command)
         return write.RemoveRotaOverrideResponse(position=done.position)
+
+    async def SetPageContact(
+        self, request: write.SetPageContactRequest, context: Context
+    ) -> write.SetPageContactResponse:
+        call = context.call.for_tenant(PROVIDER)
+        command = ask.SetPageContact(
+            tenant_id=call.tenant_id,
+            request_id=call.request_id,
+            principal_id=request.principal_id or call.actor.id,
+            ways=tuple(
+                ask.PageWayGiven(channel=way.channel, messenger=way.messenger, address=way.address)
+                for way in request.ways
+            ),
+        )
+        done = await self._contacts.set_page_contact(call, command)
+        return write.SetPageContactResponse(position=done.position)
 
     async def StartHandover(self, request: write.StartHandoverRequest, context: Context) -> write.StartHandoverResponse:
         call = context.call.for_tenant(PROVIDER)

@@ -1,15 +1,12 @@
 """CasesWorkReadService: what cases hold, and what they have in common within one tenant."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 from tenet.cases.v1 import cases_work_read_pb2 as rpc
-from tenet.common.v1 import common_pb2 as common
 
-from contracts.events.base import Sealed
 from contracts.ids import TenantId
-from contracts.labels import Label
-from infra.disclosure.opener import Opened, Opener
+from infra.answering import Answering, Query, Words, asked, next_page, sight, sights
 from infra.grpc import Context
 from infra.read_database.reader.conditions import (
     Condition,
@@ -21,7 +18,6 @@ from infra.read_database.reader.conditions import (
     one_of,
 )
 from infra.read_database.reader.pages import Document, Page, PageRequest
-from infra.read_database.reader.queries import Reader
 from infra.read_database.views import DocumentView
 from services.cases.domain.errors import CaseUnknown
 from services.cases.domain.joining import SuggestionStatus
@@ -37,7 +33,6 @@ from services.cases.projections.case_marks import MarkRow
 from services.cases.projections.cases import CaseRow
 from services.cases.projections.link_suggestions import SuggestionRow
 from services.cases.projections.recognition import Recognition
-from services.cases.servicer.read import PositionWithoutTenant
 from services.cases.servicer.shown_work import (
     SUGGESTION_STATUSES,
     file_message,
@@ -60,14 +55,19 @@ MAX_HELD = 1_000
 """Most tasks, and most evidence files, that one answer about a case shows."""
 
 
+class _OfCase(Query, Protocol):
+    @property
+    def case_id(self) -> str: ...
+
+
 class CasesWorkReadServicer:
-    def __init__(self, reader: Reader, opener: Opener) -> None:
-        self._reader, self._opener = reader, opener
-        self._recognition = Recognition(reader, CASES, CASE_MARKS, INDEX_ASSETS)
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+        self._recognition = Recognition(answering.reader, CASES, CASE_MARKS, INDEX_ASSETS)
 
     async def GetCaseContent(self, request: rpc.GetCaseContentRequest, context: Context) -> rpc.GetCaseContentResponse:
         found = await self._case(request, context)
-        tenant_id, at = found.tenant_id, _at(request)
+        tenant_id, at = found.tenant_id, asked(request, "at_position")
         mine = [one_of("case_id", found.document.case_ids)]
         tasks = await self._held(CASE_TASKS, tenant_id, mine, ascending("added_position"), at)
         files = await self._held(EVIDENCE_FILES, tenant_id, mine, ascending("kept_position"), at)
@@ -75,33 +75,35 @@ class CasesWorkReadServicer:
         words = [word for task in tasks for word in task_words(task)]
         words += [word for file in files for word in file_words(file)]
         words += mark_words(marks)
-        opened = await self._opener.open(context.call, words, purpose="show what a case holds")
+        opened = await self._answering.opener.open(context.call, words, purpose="show what a case holds")
         observables = [observable_message(mark, opened) for mark in marks]
         return rpc.GetCaseContentResponse(
             tasks=[task_message(tenant_id, each, opened) for each in tasks],
             observables=[each for each in observables if each is not None],
             evidence_files=[file_message(each, opened) for each in files],
             techniques=technique_messages(marks),
-            sight=_sight_of(found),
+            sight=sight(CASES, found.position),
         )
 
     async def GetCaseScope(self, request: rpc.GetCaseScopeRequest, context: Context) -> rpc.GetCaseScopeResponse:
         found = await self._case(request, context)
-        marks = await self._recognition.marks_of(found.tenant_id, found.document.case_ids, _at(request))
-        rows = await self._recognition.assets_sharing(found.tenant_id, marks, _at(request))
-        opened = await self._opener.open(context.call, mark_words(marks), purpose="show the scope of a case")
+        marks = await self._recognition.marks_of(
+            found.tenant_id, found.document.case_ids, asked(request, "at_position")
+        )
+        rows = await self._recognition.assets_sharing(found.tenant_id, marks, asked(request, "at_position"))
+        opened = await self._answering.opener.open(context.call, mark_words(marks), purpose="show the scope of a case")
         assets = scope_messages(found.document, marks, rows, opened)
-        return rpc.GetCaseScopeResponse(assets=assets, sight=_sight_of(found))
+        return rpc.GetCaseScopeResponse(assets=assets, sight=sight(CASES, found.position))
 
     async def ListSimilarCases(
         self, request: rpc.ListSimilarCasesRequest, context: Context
     ) -> rpc.ListSimilarCasesResponse:
         found = await self._case(request, context)
-        similar = await self._recognition.similar(found.tenant_id, found.document, _at(request))
+        similar = await self._recognition.similar(found.tenant_id, found.document, asked(request, "at_position"))
         words = [word for each in similar for word in similar_words(each)]
-        opened = await self._opener.open(context.call, words, purpose="show similar cases")
+        opened = await self._answering.opener.open(context.call, words, purpose="show similar cases")
         cases = [similar_message(each, opened) for each in similar]
-        return rpc.ListSimilarCasesResponse(cases=cases, sight=_sight_of(found))
+        return rpc.ListSimilarCasesResponse(cases=cases, sight=sight(CASES, found.position))
 
     async def ListLinkSuggestions(
         self, request: rpc.ListLinkSuggestionsRequest, context: Context
@@ -111,17 +113,17 @@ class CasesWorkReadServicer:
         if request.HasField("case_id"):
             where.append(has("case_ids", request.case_id))
         order = [descending("score"), ascending("suggested_position")]
-        page = await self._page(LINK_SUGGESTIONS, where, order, request, context)
-        marks = await self._marks_behind(page, _at(request))
+        page = await self._answering.page(LINK_SUGGESTIONS, where, order, request, context)
+        marks = await self._marks_behind(page, asked(request, "at_position"))
 
-        def words(row: SuggestionRow) -> Iterable[tuple[Sealed, Label]]:
+        def words(row: SuggestionRow) -> Words:
             return suggestion_words(row, marks)
 
-        opened = await self._opened(page.items, words, context, "show suggestions")
+        opened = await self._answering.opened(page.items, words, context, "show suggestions")
         shown = [
             suggestion_message(item.tenant_id, item.document, marks, opened[item.tenant_id]) for item in page.items
         ]
-        return rpc.ListLinkSuggestionsResponse(suggestions=shown, sights=_sights(page), page=_next(page))
+        return rpc.ListLinkSuggestionsResponse(suggestions=shown, sights=sights(page), page=next_page(page))
 
     async def ListTasks(self, request: rpc.ListTasksRequest, context: Context) -> rpc.ListTasksResponse:
         where: list[Condition] = [] if request.ended else [equal("open", True)]
@@ -130,17 +132,15 @@ class CasesWorkReadServicer:
         if request.HasField("case_id"):
             where.append(equal("case_id", request.case_id))
         order = [ascending("due_at"), ascending("added_position")]
-        page = await self._page(CASE_TASKS, where, order, request, context)
-        opened = await self._opened(page.items, task_words, context, "show tasks")
+        page = await self._answering.page(CASE_TASKS, where, order, request, context)
+        opened = await self._answering.opened(page.items, task_words, context, "show tasks")
         tasks = [task_message(item.tenant_id, item.document, opened[item.tenant_id]) for item in page.items]
-        return rpc.ListTasksResponse(tasks=tasks, sights=_sights(page), page=_next(page))
+        return rpc.ListTasksResponse(tasks=tasks, sights=sights(page), page=next_page(page))
 
-    async def _case(self, request: Any, context: Context) -> Document[CaseRow]:
+    async def _case(self, request: _OfCase, context: Context) -> Document[CaseRow]:
         """The case that is asked about, once every view of this service is as far as wanted. Raises CaseUnknown."""
-        tenant_id = context.call.tenant_id
-        if request.HasField("min_position"):
-            await self._reader.waited(tenant_id, request.min_position, context.deadline)
-        found = await CASES.get(self._reader, tenant_id, request.case_id, at=_at(request), deadline=context.deadline)
+        await self._answering.waited(request, context)
+        found = await self._answering.get(CASES, request.case_id, request, context)
         if found is None:
             raise CaseUnknown("There is no such case in this tenant.")
         return found
@@ -148,7 +148,7 @@ class CasesWorkReadServicer:
     async def _held(
         self, view: DocumentView[D], tenant_id: TenantId, where: Sequence[Condition], order: Order, at: int | None
     ) -> list[D]:
-        page = await view.list(self._reader, [tenant_id], where, [order], PageRequest(MAX_HELD), at=at)
+        page = await view.list(self._answering.reader, [tenant_id], where, [order], PageRequest(MAX_HELD), at=at)
         return [item.document for item in page.items]
 
     async def _marks_behind(self, page: Page[SuggestionRow], at: int | None) -> dict[str, MarkRow]:
@@ -161,49 +161,3 @@ class CasesWorkReadServicer:
             marks = await self._recognition.marks_of(tenant_id, sorted(case_ids), at)
             found |= {mark.shared: mark for mark in marks if mark.observable is not None}
         return found
-
-    async def _page(
-        self, view: DocumentView[D], where: Sequence[Condition], order: Sequence[Order], request: Any, context: Context
-    ) -> Page[D]:
-        tenants = context.tenants
-        if (request.HasField("min_position") or request.HasField("at_position")) and len(tenants) != 1:
-            raise PositionWithoutTenant("Name one tenant with a position.")
-        if request.HasField("min_position"):
-            await self._reader.waited(tenants[0], request.min_position, context.deadline, view)
-        asked = PageRequest(request.page.page_size, request.page.page_token)
-        return await view.list(self._reader, tenants, where, order, asked, at=_at(request), deadline=context.deadline)
-
-    async def _opened(
-        self,
-        items: Sequence[Document[D]],
-        words: Callable[[D], Iterable[tuple[Sealed, Label]]],
-        context: Context,
-        purpose: str,
-    ) -> Mapping[TenantId, Opened]:
-        by_tenant: dict[TenantId, list[tuple[Sealed, Label]]] = {}
-        for item in items:
-            by_tenant.setdefault(item.tenant_id, []).extend(words(item.document))
-        return {
-            tenant_id: await self._opener.open(context.call_for(tenant_id), sealed, purpose=purpose)
-            for tenant_id, sealed in by_tenant.items()
-        }
-
-
-def _at(request: Any) -> int | None:
-    return int(request.at_position) if request.HasField("at_position") else None
-
-
-def _sight_of(found: Document[CaseRow]) -> common.Sight:
-    return common.Sight(view=CASES.NAME, view_version=CASES.VERSION, position=found.position)
-
-
-def _sights(page: Page[Any]) -> dict[str, common.Sight]:
-    return {
-        tenant_id: common.Sight(view=page.view, view_version=page.version, position=position)
-        for tenant_id, position in page.positions.items()
-        if position >= 0
-    }
-
-
-def _next(page: Page[Any]) -> common.Page:
-    return common.Page(next_page_token=page.next_token)

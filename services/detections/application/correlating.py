@@ -107,7 +107,7 @@ def _groups(firings: list[Firing], analysis: Analysis) -> list[Group]:
     correlations = analysis.rules.correlations
     for firing in firings:
         correlation = firing.correlation
-        if correlation.rule_id in correlations.silent or _hidden(firing, analysis):
+        if correlation.rule_id in correlations.silent or _passed_over(firing, analysis):
             continue
         key = key_of(firing)
         fired = analysis.rules.fired(correlation)
@@ -115,9 +115,14 @@ def _groups(firings: list[Firing], analysis: Analysis) -> list[Group]:
     return list(groups.values())
 
 
-def _hidden(firing: Firing, analysis: Analysis) -> bool:
-    """A suppression of a correlation may ask for the fields that it groups by, and where its last hit happened."""
+def _passed_over(firing: Firing, analysis: Analysis) -> bool:
+    """Whether the tenant excepts the correlation, or a suppression hides what fired; if so it is counted.
+
+    A suppression of a correlation may ask for the fields that it groups by, and where its last hit happened.
+    """
     moment = moment_of(firing.at)
+    if analysis.excepted.takes(firing.correlation.rule_id, moment, len(firing.hits)):
+        return True
     fields = dict(zip(firing.correlation.group_by, firing.group, strict=True))
     rule_id = firing.correlation.rule_id
     suppression_id = analysis.hiding.hides(rule_id, fields, firing.hits[-1].place[:3], moment)

@@ -21,16 +21,17 @@ from infra.keys import KeyStore
 from infra.object_store.port import ObjectStore
 from infra.telemetry import span
 from infra.telemetry.metrics import LATENCY_BUCKETS
-from services.detections.application.aggregates import EXPECTATIONS, SUPPRESSIONS, TELEMETRY
+from services.detections.application.aggregates import EXPECTATIONS, RULE_EXCEPTIONS, SUPPRESSIONS, TELEMETRY
 from services.detections.application.batch_readings import BatchReadings
 from services.detections.application.correlating import Correlating
 from services.detections.application.deployed_rules import DeployedRules, Rules
+from services.detections.application.intelligence.watching import Watching
+from services.detections.application.passages import Passage, Passages
 from services.detections.application.quotas import Quotas
-from services.detections.application.raising import AssetLookup, Raising
+from services.detections.application.raising import AssetLookup, Bringer, Raising
 from services.detections.application.record_window import RecordWindow
 from services.detections.application.suppressing import Suppressing
 from services.detections.application.tenant_index import TenantIndex
-from services.detections.application.turns import FairTurns
 from services.detections.config import (
     ANALYSIS_CHUNK_RECORDS,
     ANALYSIS_TURN_RECORDS,
@@ -38,13 +39,15 @@ from services.detections.config import (
     MAX_BATCH_BYTES,
     MAX_RECORDS_PER_BATCH,
 )
-from services.detections.domain import expected, suppression, telemetry
+from services.detections.domain import expected, rule_exception, suppression, telemetry
 from services.detections.domain.analysis import Analysis
 from services.detections.domain.commands import IngestBatch
 from services.detections.domain.errors import BatchIdReused, BatchTooLarge
 from services.detections.domain.formats.reading import Sample, samples_of
 from services.detections.domain.formats.records import Record
 from services.detections.domain.grouping import Group
+from services.detections.domain.intelligence.watch import fact_of
+from services.detections.domain.rule_exception import Excepted
 
 INGEST = "/tenet.detections.v1.TelemetryIngestService/IngestBatch"
 """The name under which a batch's request is remembered, whichever RPC brought it."""
@@ -108,7 +111,8 @@ class IngestParts:
     readings: BatchReadings
     correlating: Correlating
     suppressing: Suppressing
-    turns: FairTurns = field(default_factory=FairTurns)
+    watching: Watching
+    passages: Passages = field(default_factory=Passages)
     """One thread reads and judges records, so that tenants take turns and the event loop stays free."""
 
 
@@ -119,7 +123,7 @@ class Ingest:
         self._tenants: WeakValueDictionary[TenantId, asyncio.Lock] = WeakValueDictionary()
 
     def close(self) -> None:
-        self._parts.turns.close()
+        self._parts.passages.close()
 
     async def declare_mapping(self, tenant_id: TenantId, text: bytes) -> str:
         """Keeps a declared mapping; answers the format under which batches use it. Raises MappingUnreadable."""
@@ -154,17 +158,18 @@ class Ingest:
             BATCH_SECONDS.time(),
             span("ingest_batch"),
         ):
-            async with sensor:
-                return await _Taking(self._parts, own, command, batch, tenant).run()
+            async with sensor, self._parts.passages.passage(call.tenant_id) as passage:
+                return await _Taking(self._parts, own, command, batch, tenant, passage).run()
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A batch as judged on one version of the sensor's stream."""
+    """A batch as judged on one version of the sensor's stream, and of what the tenant hides and excepts."""
 
     version: int
     oldest: int
     suppressions: int
+    exceptions: int
     rules: Rules
     analysis: Analysis
     received: TelemetryReceived
@@ -174,15 +179,22 @@ class _Taking:
     """One batch on its way into the ledger."""
 
     def __init__(
-        self, parts: IngestParts, call: Call, command: IngestBatch, batch: Batch, appending: asyncio.Lock
+        self,
+        parts: IngestParts,
+        call: Call,
+        command: IngestBatch,
+        batch: Batch,
+        appending: asyncio.Lock,
+        passage: Passage,
     ) -> None:
         self._parts, self._call, self._command, self._batch = parts, call, command, batch
-        self._appending = appending
+        self._appending, self._passage = appending, passage
         self._judged: _Judged | None = None
         self._sent_before: telemetry.SentBatch | None = None
 
     async def run(self) -> Receipt:
         tenant_id = self._call.tenant_id
+        await self._passage.stand_aside()
         await self._parts.objects.put(tenant_id, self._batch.content)
         loaded = await self._parts.repository.load(tenant_id, TELEMETRY, self._command.sensor_id)
         if telemetry.sent_before(loaded.state, self._command.batch_id, self._command.sha256) is None:
@@ -211,6 +223,7 @@ class _Taking:
         for attempt in range(CONFLICT_ROUNDS):
             try:
                 async with self._appending:
+                    await self._passage.stand_aside()
                     committed = await self._parts.handler.handle(self._call, self._command, self._work)
                     if committed.recorded and not committed.replayed:
                         self._parts.correlating.keep(self._call.tenant_id)
@@ -227,18 +240,25 @@ class _Taking:
             return
         suppressions = await unit.load(SUPPRESSIONS, suppression.stream_of(self._call.tenant_id))
         unit.require(suppressions)
+        exceptions = await unit.load(RULE_EXCEPTIONS, rule_exception.stream_of(self._call.tenant_id))
+        unit.require(exceptions)
         judged = self._judged
-        if judged is None or (judged.version, judged.suppressions) != (loaded.version, suppressions.version):
+        versions = (loaded.version, suppressions.version, exceptions.version)
+        if judged is None or (judged.version, judged.suppressions, judged.exceptions) != versions:
             judged = self._judged = await self._judge(loaded)
         for fact in judged.rules.facts:
             unit.cite(fact)
         unit.append(loaded, [judged.received])
-        analysis = judged.analysis
+        analysis = judged.analysis.counted_anew()
         correlated = await self._parts.correlating.take(unit, self._command, analysis)
         asked, seen = await self._expected(unit, (*analysis.groups, *correlated))
+        for fact in {fact_of(each.fired.indicator): None for each in asked if each.fired.indicator}:
+            unit.cite(fact)
         hidden = analysis.hidden.event(self._command.batch_id, self._command.sensor_id)
-        unit.append(loaded, [*hidden, *seen])
-        raising = Raising(self._call.tenant_id, self._command, analysis.index, self._parts.assets)
+        excepted = analysis.excepted.event(self._command.batch_id, self._command.sensor_id)
+        unit.append(loaded, [*hidden, *excepted, *seen])
+        bringer = Bringer(self._command.batch_id, self._command.sensor_id, self._command.sha256)
+        raising = Raising(self._call.tenant_id, bringer, analysis.index, self._parts.assets, self._call.now)
         await raising.append(unit, asked)
 
     async def _expected(self, unit: Unit, groups: Sequence[Group]) -> tuple[list[Group], list[ExpectedActivitySeen]]:
@@ -256,17 +276,21 @@ class _Taking:
         index = TenantIndex(await parts.keys.search_key(tenant_id))
         suppressions = await parts.repository.load(tenant_id, SUPPRESSIONS, suppression.stream_of(tenant_id))
         hiding = await parts.suppressing.hiding(self._call, suppressions)
-        analysis = Analysis(rules.rule_set, index, self._call.now, hiding)
+        exceptions = await parts.repository.load(tenant_id, RULE_EXCEPTIONS, rule_exception.stream_of(tenant_id))
+        excepted = Excepted(exceptions.state.at(self._call.now))
+        watches = await parts.watching.over(tenant_id)
+        analysis = Analysis(rules.rule_set, index, self._call.now, hiding, excepted, watches)
         reading = await parts.readings.reading(
             tenant_id, self._batch.content, self._batch.format, self._batch.first_record, self._call.now
         )
         steps, spent = reading.steps(), _Spent()
         while chunk := await self._next_chunk(steps, spent):
             keys = [record.key for record in chunk]
+            await self._passage.stand_aside()
             seen = await parts.window.seen(tenant_id, sensor_id, keys) if loaded.version else set()
             for start in range(0, len(chunk), ANALYSIS_TURN_RECORDS):
                 part = chunk[start : start + ANALYSIS_TURN_RECORDS]
-                await parts.turns.take(tenant_id, lambda part=part, seen=seen: spent.judge(analysis, part, seen))  # type: ignore[misc]  # Defaults bind the loop's values.
+                await self._passage.turn(lambda part=part, seen=seen: spent.judge(analysis, part, seen))  # type: ignore[misc]  # Defaults bind the loop's values.
             if reading.total > MAX_RECORDS_PER_BATCH:
                 break
         parts.quotas.charge(tenant_id, reading.total, spent.seconds)
@@ -280,6 +304,7 @@ class _Taking:
             loaded.version,
             loaded.state.oldest,
             suppressions.version,
+            exceptions.version,
             rules,
             analysis,
             analysis.received(self._command, put_aside, aside),
@@ -290,12 +315,13 @@ class _Taking:
         chunk: list[Record] = []
         more = True
         while more and len(chunk) < ANALYSIS_CHUNK_RECORDS:
-            read, more = await self._parts.turns.take(self._call.tenant_id, lambda: spent.read(steps))
+            read, more = await self._passage.turn(lambda: spent.read(steps))
             chunk += read
         return chunk
 
     async def _remember(self, judged: _Judged) -> None:
         """A failure here costs nothing but time: the next batch of this sensor fills the window from the ledger."""
+        await self._passage.stand_aside()
         try:
             await self._parts.window.remember(
                 self._call.tenant_id,

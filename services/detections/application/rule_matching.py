@@ -16,7 +16,7 @@ from services.detections.config import MAX_RECORD_BYTES
 from services.detections.domain.formats.records import Unreadable
 from services.detections.domain.sigma.compiler import CompiledRule
 from services.detections.domain.sigma.databases import Keeper
-from services.detections.domain.sigma.engine import NOTHING, Engine
+from services.detections.domain.sigma.engine import Engine
 from services.detections.domain.sigma.lines import read_line
 
 STANDARD_INPUT = "-"
@@ -43,7 +43,7 @@ def matches(
             continue
         named: set[str] = set()
         for route, fields, alone in records:
-            for rule in engine.match(route, fields, NOTHING, alone):
+            for rule in engine.match(route, fields, alone):
                 if rule.rule_id not in named:
                     named.add(rule.rule_id)
                     yield number, rule.rule_id

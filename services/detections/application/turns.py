@@ -1,11 +1,12 @@
-"""Turns of the analysis thread, given to the tenants that wait in rotation.
+"""Turns of the analysis thread, given to the waiting tenant that took least lately.
 
-However much one tenant sends, another waits for at most one turn of each tenant that has work. A turn is short: see
-ANALYSIS_TURN_RECORDS and ANALYSIS_TURN_SECONDS.
+So tenants that ask for as much as each other alternate, and however much one sends, another that sends little waits for
+the turn that is under way and no more. A turn is short: see ANALYSIS_TURN_RECORDS and ANALYSIS_TURN_SECONDS.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -13,6 +14,7 @@ from typing import TypeVar
 from prometheus_client import Gauge
 
 from contracts.ids import TenantId
+from services.detections.application.shares import Shares
 
 T = TypeVar("T")
 
@@ -20,11 +22,12 @@ WAITING = Gauge("tenet_analysis_waiting", "Turns of the analysis thread that are
 
 
 class FairTurns:
-    """One turn at a time. Used from one event loop."""
+    """One turn at a time, charged to the tenant's share. Used from one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares: Shares) -> None:
+        self._shares = shares
         self._thread = ThreadPoolExecutor(1, "analysis")
-        self._waiting: OrderedDict[TenantId, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: dict[TenantId, deque[asyncio.Future[None]]] = {}
         self._busy = False
 
     def close(self) -> None:
@@ -33,9 +36,11 @@ class FairTurns:
     async def take(self, tenant_id: TenantId, work: Callable[[], T]) -> T:
         """Runs `work` in the thread when it is the tenant's turn. Raises what it raises."""
         await self._wait(tenant_id)
+        spent: list[float] = []
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, _timed, work, spent)
         finally:
+            self._shares.charge(tenant_id, sum(spent))
             self._pass_on()
 
     async def _wait(self, tenant_id: TenantId) -> None:
@@ -56,13 +61,23 @@ class FairTurns:
             WAITING.dec()
 
     def _pass_on(self) -> None:
-        """Wakes the first waiting turn of the tenant that had its last one longest ago."""
+        """Wakes the first waiting turn of the tenant that took least."""
         while self._waiting:
-            tenant_id, turns = self._waiting.popitem(last=False)
+            tenant_id = min(self._waiting, key=self._shares.took)
+            turns = self._waiting[tenant_id]
             turn = turns.popleft()
-            if turns:
-                self._waiting[tenant_id] = turns
+            if not turns:
+                del self._waiting[tenant_id]
             if not turn.done():
                 turn.set_result(None)
                 return
         self._busy = False
+
+
+def _timed(work: Callable[[], T], spent: list[float]) -> T:
+    """Notes the thread's processor time: on a busy machine every turn lasts long, whatever is done in it."""
+    began = time.thread_time()
+    try:
+        return work()
+    finally:
+        spent.append(time.thread_time() - began)

@@ -1,6 +1,7 @@
 """Judges a batch's records: which are new, which clocks are believable, which rules fire, what groups come of it."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,8 @@ from services.detections.domain.description import place_of
 from services.detections.domain.formats.clocks import believable
 from services.detections.domain.formats.records import Alert, Record
 from services.detections.domain.grouping import BlindIndex, Fired, Grouping
+from services.detections.domain.intelligence.watch import Watch, note_of
+from services.detections.domain.rule_exception import Excepted
 from services.detections.domain.sigma.compiler import CompiledRule
 from services.detections.domain.sigma.engine import Engine
 from services.detections.domain.sigma.logsources import route_of
@@ -52,6 +55,9 @@ class Analysis:
     index: BlindIndex
     received_at: datetime
     hiding: Hiding = field(default_factory=Hiding)
+    excepted: Excepted = field(default_factory=Excepted)
+    watches: Sequence[Watch] = ()
+    """Indicators that records are matched with."""
     keys: set[bytes] = field(default_factory=set)
     accepted: int = 0
     repeated: int = 0
@@ -79,6 +85,12 @@ class Analysis:
             self.keys.add(record.key)
             self.accepted += 1
             self._judge(record, self._moment(record))
+
+    def counted_anew(self) -> "Analysis":
+        """The same with counts of its own, so that a decision which is made a second time counts nothing twice."""
+        other = copy(self)
+        other.hidden, other.excepted = copy(self.hidden), copy(self.excepted)
+        return other
 
     def received(self, command: IngestBatch, put_aside: Mapping[str, int], sha256: str | None) -> TelemetryReceived:
         """The event of this batch."""
@@ -122,8 +134,20 @@ class Analysis:
             for rule in self.rules.engine.match(route, record.fields):
                 self._matched(rule, record, moment)
 
+        for watch in self.watches:
+            self._watched(watch, record, moment)
+
+    def _watched(self, watch: Watch, record: Record, moment: datetime) -> None:
+        at = self.received_at.timestamp()
+        for match in watch.matcher.match(record.fields, at):
+            fired = watch.fired(match, at)
+            if not self.excepted.takes(fired.rule.rule_id, moment) and not self._hidden(
+                fired.rule.rule_id, record, moment
+            ):
+                self.groups.add(record, fired, moment, observed=note_of(match))
+
     def _matched(self, rule: CompiledRule, record: Record, moment: datetime) -> None:
-        if self._hidden(rule.rule_id, record, moment):
+        if self.excepted.takes(rule.rule_id, moment) or self._hidden(rule.rule_id, record, moment):
             return
         correlations = self.rules.correlations
         wanted = correlations.wanted.get(rule.rule_id)

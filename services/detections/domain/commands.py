@@ -5,6 +5,7 @@ from datetime import datetime
 from contracts.commands import Command, Private
 from contracts.events.base import Instant, Value
 from contracts.events.detections import ConditionOperator, HuntKind, IdentityPart
+from contracts.events.intelligence import ImportMode, SightingSubject
 from contracts.events.subjects import Sight, Verdict
 from contracts.labels import Label
 
@@ -54,6 +55,34 @@ class WithdrawDetectionValidation(Command):
     reason: Private
 
 
+class RuleShareInput(Value):
+    rule_id: str
+    share_permille: int
+
+
+class SetBlindReviewShare(Command):
+    """Shares are in thousandths."""
+
+    share_permille: int
+    rules: tuple[RuleShareInput, ...]
+    reason: Private
+
+
+class DrawBlindReview(Command):
+    """A policy asks whether this verdict is drawn."""
+
+    detection_id: str
+    validation_position: int
+    validator_id: str
+
+
+class GiveBlindReview(Command):
+    review_id: str
+    verdict: Verdict
+    confidence_percent: int
+    rationale: Private
+
+
 class FileCustomerReport(Command):
     severity_id: int
     asset_ids: tuple[str, ...]
@@ -77,18 +106,44 @@ class WithdrawCustomerReportValidation(Command):
 
 
 class ImportRulePack(Command):
-    """The archive itself is in the provider's object store under `sha256` before the command is decided."""
+    """The archive itself is in the provider's object store under `sha256` before the command is decided, and the
+    signature, if it came with one, under `signature_sha256`."""
 
     name: str
     sha256: str
+    signature_sha256: str = ""
+    reason: Private = ""
 
 
 class DeployRulePack(Command):
     pack_id: str
+    reason: Private = ""
+
+
+class TrustRulePublisher(Command):
+    verifier_key: str
+    names: tuple[str, ...]
+    reason: Private
+
+
+class DistrustRulePublisher(Command):
+    verifier_key: str
+    release_names: bool
+    reason: Private
+
+
+class RetireRule(Command):
+    rule_id: str
+    reason: Private
+
+
+class ReinstateRule(Command):
+    rule_id: str
+    reason: Private
 
 
 class CompleteHunt(Command):
-    """What came of a hunt."""
+    """A hunt as it was asked for; what came of it is no part of the request."""
 
     hunt_id: str
     kind: HuntKind
@@ -96,11 +151,7 @@ class CompleteHunt(Command):
     reason: Private
     start: Instant
     end: Instant
-    files: int
-    records: int
-    missing_hours: int
-    found: int
-    truncated: bool
+    dry_run: bool = False
 
 
 class ConditionInput(Value):
@@ -139,3 +190,83 @@ class ConfirmExpectedBehaviour(Command):
 
 class EndExpectedBehaviour(Command):
     expected_behaviour_id: str
+
+
+class ExceptRule(Command):
+    rule_id: str
+    expires_at: datetime
+    reason: Private
+
+
+class RenewRuleException(Command):
+    exception_id: str
+    expires_at: datetime
+    reason: Private
+
+
+class EndRuleException(Command):
+    exception_id: str
+    reason: Private
+
+
+class DisableRule(Command):
+    """`expires_at` None: until it is enabled."""
+
+    rule_id: str
+    expires_at: datetime | None
+    reason: Private
+
+
+class EnableRule(Command):
+    rule_id: str
+    reason: Private
+
+
+class ImportIntelligence(Command):
+    """The content itself is in the object store under `content_sha256` before the command is decided."""
+
+    source: str
+    mode: ImportMode
+    label: Label
+    content_sha256: str
+    cursor: str | None = None
+
+
+class RetireIntelligenceSource(Command):
+    source: str
+
+
+class ScheduleIntelligenceFetch(Command):
+    source: str
+    url: str
+    credential: str | None
+    interval_minutes: int
+    label: Label
+
+
+class NoteIntelligenceFetch(Command):
+    """What a fetch came to that brought nothing; `refusal` is its stable reason."""
+
+    source: str
+    refusal: str | None
+
+
+class JoinSightingSharing(Command):
+    pass
+
+
+class LeaveSightingSharing(Command):
+    pass
+
+
+class ContributeSighting(Command):
+    """`contributor` is a keyed digest of who contributes."""
+
+    subject_kind: SightingSubject
+    subject_id: str
+    contributor: str
+
+
+class ReportSightings(Command):
+    subject_kind: SightingSubject
+    subject_id: str

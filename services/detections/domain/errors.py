@@ -115,6 +115,32 @@ class RulePackEmpty(InvalidArgument):
     reason = "RULE_PACK_EMPTY"
 
 
+class RulePackUnsigned(FailedPrecondition):
+    """A publisher is bound to the pack's name, so that packs of it need a signature."""
+
+    reason = "RULE_PACK_UNSIGNED"
+
+
+class RulePackSignerUntrusted(FailedPrecondition):
+    """Nobody who is trusted for packs of that name has signed it, or not any more."""
+
+    reason = "RULE_PACK_SIGNER_UNTRUSTED"
+
+
+class RulePublisherUnknown(NotFound):
+    reason = "RULE_PUBLISHER_UNKNOWN"
+
+
+class RulePublishersTooMany(ResourceExhausted):
+    reason = "RULE_PUBLISHERS_TOO_MANY"
+
+
+class VerifierKeyUnreadable(InvalidArgument):
+    """No public key with its name as signed notes write it, or none that signs rule packs."""
+
+    reason = "VERIFIER_KEY_UNREADABLE"
+
+
 class RuleUncompilable(InvalidArgument):
     """A rule that cannot be run as written."""
 
@@ -151,6 +177,30 @@ class HuntsBusy(ResourceExhausted):
     """As many hunts as one service makes at once are under way; try again when one is over."""
 
     reason = "HUNTS_BUSY"
+
+
+class IndicatorListUnreadable(InvalidArgument):
+    """A line of a list of indicators is not understood, or the list is empty or too long; the message says which."""
+
+    reason = "INDICATOR_LIST_UNREADABLE"
+
+
+class BlindReviewUnknown(NotFound):
+    """Nothing of that name was drawn."""
+
+    reason = "BLIND_REVIEW_UNKNOWN"
+
+
+class AlreadyReviewed(FailedPrecondition):
+    """Somebody has given the second verdict already."""
+
+    reason = "ALREADY_REVIEWED"
+
+
+class SecondAnalystNeeded(PermissionDenied):
+    """Who gave the first verdict cannot give the second one."""
+
+    reason = "SECOND_ANALYST_NEEDED"
 
 
 class SuppressionUnknown(NotFound):
@@ -197,3 +247,95 @@ class SecondPersonNeeded(PermissionDenied):
     """Who remembered it cannot confirm it."""
 
     reason = "SECOND_PERSON_NEEDED"
+
+
+class RuleUnknown(NotFound):
+    reason = "RULE_UNKNOWN"
+
+
+class RuleRetired(FailedPrecondition):
+    """The rule was retired; it runs for nobody until it is reinstated."""
+
+    reason = "RULE_RETIRED"
+
+
+class RuleNotRetired(FailedPrecondition):
+    reason = "RULE_NOT_RETIRED"
+
+
+class RuleNotDeployed(FailedPrecondition):
+    """No pack at work holds the rule."""
+
+    reason = "RULE_NOT_DEPLOYED"
+
+
+class RuleReferredTo(FailedPrecondition):
+    """A correlation at work needs the rule, and would never fire again without it."""
+
+    reason = "RULE_REFERRED_TO"
+
+
+class RuleTestsFailed(FailedPrecondition):
+    """A rule that the pack would put to work fails a test of its own."""
+
+    reason = "RULE_TESTS_FAILED"
+
+
+class RuleExcepted(FailedPrecondition):
+    """The tenant excepts or disables the rule already."""
+
+    reason = "RULE_EXCEPTED"
+
+
+class RuleNotDisabled(FailedPrecondition):
+    reason = "RULE_NOT_DISABLED"
+
+
+class RuleExceptionUnknown(NotFound):
+    """No exception of that name stands: it never did, has ended, or is over."""
+
+    reason = "RULE_EXCEPTION_UNKNOWN"
+
+
+class RuleExceptionTooLong(InvalidArgument):
+    reason = "RULE_EXCEPTION_TOO_LONG"
+
+
+class RuleExceptionsTooMany(ResourceExhausted):
+    reason = "RULE_EXCEPTIONS_TOO_MANY"
+
+
+class IntelligenceUnreadable(InvalidArgument):
+    """Neither STIX 2.1 nor MISP as JSON; the message says what is wrong."""
+
+    reason = "INTELLIGENCE_UNREADABLE"
+
+
+class IntelligenceTooLarge(InvalidArgument):
+    reason = "INTELLIGENCE_TOO_LARGE"
+
+
+class IntelligenceHashMismatch(InvalidArgument):
+    """The content is not what its sender says that it is."""
+
+    reason = "INTELLIGENCE_HASH_MISMATCH"
+
+
+class IntelligenceEmpty(InvalidArgument):
+    """Nothing of the content can be used; the first refusals are in the metadata."""
+
+    reason = "INTELLIGENCE_EMPTY"
+
+
+class IntelligenceSourceUnknown(NotFound):
+    reason = "INTELLIGENCE_SOURCE_UNKNOWN"
+
+
+class IntelligenceSourcesTooMany(ResourceExhausted):
+    reason = "INTELLIGENCE_SOURCES_TOO_MANY"
+
+
+class IndicatorsTooMany(ResourceExhausted):
+    """The source, or all sources of the ledger together, would hold more indicators than are matched."""
+
+    reason = "INDICATORS_TOO_MANY"

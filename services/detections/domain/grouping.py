@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from contracts.events.detections import GroupIdentity, RuleKind, RuleRef
+from contracts.events.detections import GroupIdentity, IndicatorRef, RuleKind, RuleRef
 from services.detections.config import (
     GROUP_WINDOW,
     MAX_DESCRIPTION_BYTES_PER_BATCH,
     MAX_DETECTIONS_PER_BATCH,
     MAX_EVIDENCE_PER_GROUP,
+    MAX_OBSERVABLES,
+    MAX_SUMMARY_CHARACTERS,
     SIGNATURE_WINDOW,
 )
 from services.detections.domain.description import Description, describe, place_of
@@ -33,6 +35,7 @@ class Fired:
     severity_id: int
     techniques: tuple[str, ...]
     kind: RuleKind = RuleKind.SIGMA
+    indicator: IndicatorRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,10 @@ class Sample:
 
 @dataclass(slots=True)
 class Group:
-    """Equal activity within one batch. `samples` are the first few records of it."""
+    """Equal activity within one batch, or one hunt. `samples` are the first few records of it.
+
+    `sensor_id` is that of the sensor that sent them, where it does not go without saying.
+    """
 
     key: str
     identity: GroupIdentity
@@ -89,8 +95,9 @@ class Group:
     last: datetime
     count: int = 0
     samples: list[Sample] = field(default_factory=list)
+    sensor_id: str = ""
 
-    def add(self, record: Record, moment: datetime) -> int:
+    def add(self, record: Record, moment: datetime, batch: str = "", observed: str = "") -> int:
         """Returns how many bytes of description the record added."""
         self.count += 1
         self.first = min(self.first, moment)
@@ -98,7 +105,10 @@ class Group:
         if len(self.samples) >= MAX_EVIDENCE_PER_GROUP:
             return 0
         description = describe(record)
-        self.samples.append(Sample(record.offset, description))
+        if observed:
+            told = (observed, *description.observables)[:MAX_OBSERVABLES]
+            description = Description(f"{observed}\n{description.summary}"[:MAX_SUMMARY_CHARACTERS], told)
+        self.samples.append(Sample(record.offset, description, batch))
         return description.size
 
 
@@ -111,24 +121,31 @@ class Grouping:
         self._keys: dict[tuple[object, ...], tuple[str, GroupIdentity]] = {}
         self._described = 0
 
-    def add(self, record: Record, fired: Fired, moment: datetime) -> str:
+    def add(
+        self,
+        record: Record,
+        fired: Fired,
+        moment: datetime,
+        *,
+        sensor_id: str = "",
+        batch: str = "",
+        observed: str = "",
+    ) -> str:
         """The key of the record's group.
 
-        `moment` is when it happened, or when it was received if the record's clock is not believable.
+        `moment` is when it happened, or when it was received if the record's clock is not believable. `sensor_id` and
+        `batch` (its hash) are given for records that do not come in the batch at hand; `observed` is what of the record
+        fired, where that does not show by itself.
 
         Raises BatchRaisesTooMuch.
         """
         place = Place(*place_of(record))
-        window = window_of(moment, fired.kind)
-        identity = (fired.rule.rule_id, place, window)
-        known = self._keys.get(identity)
-        if known is None:
-            known = self._keys[identity] = self._key(fired.rule.rule_id, place, window)
-        key, indexes = known
+        key, indexes = self._known_key(fired, place, moment)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(key, indexes, fired, record.source.value, place, moment, moment)
-        self._described += group.add(record, moment)
+            group.sensor_id = sensor_id
+        self._described += group.add(record, moment, batch, observed)
         if len(self._groups) > MAX_DETECTIONS_PER_BATCH or self._described > MAX_DESCRIPTION_BYTES_PER_BATCH:
             raise BatchRaisesTooMuch(
                 "This batch touches more detections than one append can hold; send it in smaller parts.",
@@ -136,15 +153,29 @@ class Grouping:
             )
         return key
 
+    def has_room_for(self, key: str, limit: int) -> bool:
+        """Whether a record of that group can be taken without more than so many groups."""
+        roomy = len(self._groups) < limit and self._described < MAX_DESCRIPTION_BYTES_PER_BATCH // 2
+        return roomy or key in self._groups
+
+    def key_of(self, record: Record, fired: Fired, moment: datetime) -> str:
+        """The key of the group that the record would be in."""
+        return self._known_key(fired, Place(*place_of(record)), moment)[0]
+
     def __iter__(self) -> Iterator[Group]:
         return iter(self._groups.values())
 
     def __len__(self) -> int:
         return len(self._groups)
 
-    def _key(self, rule_id: str, place: Place, window: int) -> tuple[str, GroupIdentity]:
-        identity = identity_of(self._index, place)
-        return group_key(self._index, rule_id, identity, window), identity
+    def _known_key(self, fired: Fired, place: Place, moment: datetime) -> tuple[str, GroupIdentity]:
+        window = window_of(moment, fired.kind)
+        asked = (fired.rule.rule_id, place, window)
+        known = self._keys.get(asked)
+        if known is None:
+            identity = identity_of(self._index, place)
+            known = self._keys[asked] = (group_key(self._index, fired.rule.rule_id, identity, window), identity)
+        return known
 
 
 def identity_of(index: BlindIndex, place: Place) -> GroupIdentity:

@@ -11,8 +11,24 @@ CATEGORY = "hunt"
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a hunt looked at, in files, records and hours, and what it found (see `HuntCompleted`)."""
+
+    files: int
+    records: int
+    missing_hours: int
+    found: int
+    truncated: bool
+    known: int = 0
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Hunt:
+    """`hits_sha256` is the object of the hits that it let count; None for none, and for a hunt that is not over."""
+
     completed: bool = False
+    hits_sha256: str | None = None
 
 
 def initial() -> Hunt:
@@ -23,12 +39,18 @@ def evolve(_state: Hunt, recorded: Recorded[HuntCompleted]) -> Hunt:
     event = recorded.event
     match event:
         case HuntCompleted():
-            return Hunt(completed=True)
+            return Hunt(completed=True, hits_sha256=event.hits_sha256)
         case _:
             assert_never(event)
 
 
-def complete(state: Hunt, command: CompleteHunt, detection_ids: tuple[str, ...]) -> list[HuntCompleted]:
+def complete(
+    state: Hunt,
+    command: CompleteHunt,
+    outcome: Outcome,
+    detection_ids: tuple[str, ...] = (),
+    hits_sha256: str | None = None,
+) -> list[HuntCompleted]:
     """Nothing for a hunt that is on record."""
     if state.completed:
         return []
@@ -40,11 +62,15 @@ def complete(state: Hunt, command: CompleteHunt, detection_ids: tuple[str, ...])
             reason=Sealed.of(command.reason, subject=command.hunt_id),
             start=command.start,
             end=command.end,
-            files=command.files,
-            records=command.records,
-            missing_hours=command.missing_hours,
-            found=command.found,
-            truncated=command.truncated,
+            files=outcome.files,
+            records=outcome.records,
+            missing_hours=outcome.missing_hours,
+            found=outcome.found,
+            truncated=outcome.truncated,
             detection_ids=detection_ids,
+            dry_run=command.dry_run,
+            known=outcome.known,
+            hidden=outcome.hidden,
+            hits_sha256=hits_sha256,
         )
     ]

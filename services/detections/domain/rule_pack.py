@@ -9,6 +9,7 @@ from contracts.ids import derive_id
 from services.detections.config import MAX_FAILED_REASON_CHARACTERS, MAX_FAILED_RULES_NAMED
 from services.detections.domain.commands import ImportRulePack
 from services.detections.domain.errors import RulePackEmpty, RulePackUnknown
+from services.detections.domain.rule_publisher import Publishers
 from services.detections.domain.sigma.packs import CompiledPack
 
 CATEGORY = "rule_pack"
@@ -21,6 +22,7 @@ class RulePack:
     name: str = ""
     sha256: str = ""
     deployed: int = 0
+    signer: str | None = None
 
     @property
     def exists(self) -> bool:
@@ -35,7 +37,7 @@ def evolve(state: RulePack, recorded: Recorded[RulePackEvent]) -> RulePack:
     event = recorded.event
     match event:
         case RulePackImported():
-            return RulePack(event.pack_id, event.name, event.sha256)
+            return RulePack(event.pack_id, event.name, event.sha256, state.deployed, event.signer)
         case RulePackDeployed():
             return replace(state, deployed=state.deployed + 1)
         case _:
@@ -48,10 +50,14 @@ def pack_id_of(name: str, sha256: str) -> str:
 
 
 def import_pack(
-    state: RulePack, command: ImportRulePack, compiled: CompiledPack, failed_sha256: str | None
+    state: RulePack, command: ImportRulePack, compiled: CompiledPack, failed_sha256: str | None, signer: str | None
 ) -> list[RulePackImported]:
-    """Nothing when it was imported before. Raises RulePackEmpty when no rule of it compiles."""
-    if state.exists:
+    """`signer` is whose signature let it in, None where it needs none and has none.
+
+    Nothing when it was imported before, unless it comes with a signature that it did not have: what was signed once
+    stays so. Raises RulePackEmpty when no rule of it compiles.
+    """
+    if state.exists and signer in (None, state.signer):
         return []
     if not compiled.rules:
         raise RulePackEmpty("No rule of this pack compiles.", metadata={"failed": str(len(compiled.failed))})
@@ -64,6 +70,8 @@ def import_pack(
             failed=named_failures(compiled),
             failed_total=len(compiled.failed),
             failed_sha256=failed_sha256,
+            signer=signer,
+            signature_sha256=command.signature_sha256 if signer else None,
         )
     ]
 
@@ -76,8 +84,14 @@ def named_failures(compiled: CompiledPack) -> tuple[FailedRule, ...]:
     )
 
 
-def deploy(state: RulePack) -> list[RulePackDeployed]:
-    """Deploying again what was deployed before is how a newer version is rolled back. Raises RulePackUnknown."""
+def deploy(state: RulePack, publishers: Publishers) -> list[RulePackDeployed]:
+    """Deploying again what was deployed before is how a newer version is rolled back.
+
+    The signature is judged by who is trusted now: what was imported before a publisher was bound to the name, or was
+    signed by a key that is distrusted since, is not put to work. Raises RulePackUnknown, RulePackUnsigned,
+    RulePackSignerUntrusted.
+    """
     if not state.exists:
         raise RulePackUnknown("There is no such rule pack.")
+    publishers.signer_for(state.name, None if state.signer is None else (state.signer,))
     return [RulePackDeployed(pack_id=state.pack_id, name=state.name, sha256=state.sha256)]

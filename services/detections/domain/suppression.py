@@ -213,8 +213,11 @@ class Hiding:
 class HiddenCounts:
     """What was hidden of a batch."""
 
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], HiddenHits] = {}
+    def __init__(self, counts: Mapping[tuple[str, str], HiddenHits] | None = None) -> None:
+        self._counts = dict(counts or {})
+
+    def __copy__(self) -> "HiddenCounts":
+        return HiddenCounts(self._counts)
 
     def add(self, suppression_id: str, rule_id: str, moment: datetime, hits: int = 1) -> None:
         known = self._counts.get((suppression_id, rule_id))

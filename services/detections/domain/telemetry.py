@@ -11,11 +11,12 @@ from typing import assert_never
 
 from contracts.events.base import Recorded
 from contracts.events.detections import ActivityHidden, ExpectedActivitySeen, TelemetryReceived
+from contracts.events.rule_lives import ExceptedRulesMatched
 from services.detections.config import DEDUPE_BATCHES, DEDUPE_RECORDS
 from services.detections.domain.errors import BatchIdReused
 
 CATEGORY = "telemetry"
-TelemetryEvent = TelemetryReceived | ActivityHidden | ExpectedActivitySeen
+TelemetryEvent = TelemetryReceived | ActivityHidden | ExpectedActivitySeen | ExceptedRulesMatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def evolve(state: Telemetry, recorded: Recorded[TelemetryEvent]) -> Telemetry:
                 event.accepted,
             )
             return Telemetry(_within_limits((*state.batches, sent)))
-        case ActivityHidden() | ExpectedActivitySeen():
+        case ActivityHidden() | ExpectedActivitySeen() | ExceptedRulesMatched():
             return state
         case _:
             assert_never(event)

@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict
 from contracts.events.base import Event, Recorded, Sealed
 from contracts.events.detections import (
     DetectionClaimed,
+    DetectionFoundByHunt,
     DetectionRaised,
     DetectionReleased,
     DetectionRepeated,
     DetectionValidated,
     DetectionValidationWithdrawn,
+    IndicatorRef,
     RuleRef,
 )
 from contracts.events.subjects import Evidence
@@ -40,6 +42,7 @@ class DetectionDocument(BaseModel):
     first_seen_at: datetime
     last_seen_at: datetime
     count: int
+    retrospective: int = 0
     headline: Sealed
     observables: tuple[Sealed, ...]
     evidence: tuple[Evidence, ...]
@@ -49,15 +52,19 @@ class DetectionDocument(BaseModel):
     validation: ValidationDocument | None
     raised_position: int
     raised_at: datetime
+    indicator: IndicatorRef | None = None
+    sightings: int | None = None
 
 
 class Detections(DocumentView[DetectionDocument]):
     NAME = "detections"
-    VERSION = 1
+    VERSION = 2
+    READABLE_VERSIONS = frozenset({1})
     TABLE = "detections"
     TOPICS: ClassVar[frozenset[type[Event]]] = frozenset(
         {
             DetectionRaised,
+            DetectionFoundByHunt,
             DetectionRepeated,
             DetectionClaimed,
             DetectionReleased,
@@ -116,6 +123,8 @@ def _raised(recorded: Recorded[DetectionRaised]) -> DetectionDocument:
         validation=None,
         raised_position=recorded.position,
         raised_at=recorded.recorded_at,
+        indicator=event.indicator,
+        sightings=event.sightings,
     )
 
 
@@ -129,6 +138,8 @@ def _changes(document: DetectionDocument, recorded: Recorded[Any]) -> Mapping[st
                 "last_seen_at": max(document.last_seen_at, event.last_seen_at),
                 "evidence": (*document.evidence, *event.evidence)[:MAX_EVIDENCE_SHOWN],
             }
+        case DetectionFoundByHunt():
+            return {"retrospective": document.retrospective + event.count}
         case DetectionClaimed():
             return {"state": TriageState.CLAIMED, "claimed_by": event.principal_id}
         case DetectionReleased():

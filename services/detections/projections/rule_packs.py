@@ -23,6 +23,7 @@ class RulePackDocument(BaseModel):
     failed_total: int
     imported_at: datetime
     imported_position: int
+    signer: str | None = None
     deployed: bool = False
     deployed_at: datetime | None = None
     deployed_position: int | None = None
@@ -30,7 +31,7 @@ class RulePackDocument(BaseModel):
 
 class RulePacks(DocumentView[RulePackDocument]):
     NAME = "rule_packs"
-    VERSION = 1
+    VERSION = 2
     TABLE = "rule_packs"
     TOPICS: ClassVar[frozenset[type[Event]]] = frozenset({RulePackImported, RulePackDeployed})
     COLUMNS: ClassVar[Mapping[str, str]] = {"name": "text", "deployed": "boolean", "imported_at": "timestamptz"}
@@ -47,7 +48,8 @@ class RulePacks(DocumentView[RulePackDocument]):
     def fold(self, key: str, document: RulePackDocument | None, recorded: Recorded[Any]) -> RulePackDocument | None:
         event = recorded.event
         if isinstance(event, RulePackImported):
-            return _imported(recorded)
+            # Imported again, it is the same pack with a signature.
+            return document.model_copy(update={"signer": event.signer}) if document else _imported(recorded)
         if document is None:
             raise ValueError("a rule pack was deployed that was never imported")
         if key == event.pack_id:
@@ -75,4 +77,5 @@ def _imported(recorded: Recorded[RulePackImported]) -> RulePackDocument:
         failed_total=event.failed_total,
         imported_at=recorded.recorded_at,
         imported_position=recorded.position,
+        signer=event.signer,
     )

@@ -2,7 +2,8 @@
 
 Ages are counted by the bounds of AGES. A batch is late when even its newest record is older than LATE_AFTER on receipt,
 and out of order when that record is older than the newest of an earlier batch. Records whose own clock cannot be
-believed are skewed: they are counted, and count for nothing else.
+believed are skewed: they are counted, and count for nothing else. What a hunt has raised does not
+count: how old its activity is says nothing of how fast we were.
 """
 
 from bisect import bisect_left
@@ -11,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from contracts.events.base import Instant, Recorded, Value
-from contracts.events.detections import DetectionRaised, TelemetryReceived
+from contracts.events.detections import DetectionFoundByHunt, DetectionRaised, TelemetryReceived
+from infra.read_database.reader.conditions import Condition, equal
 from infra.read_database.views import DocumentView
 
 AGES = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 15, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400))
@@ -25,8 +27,25 @@ class Ages(Value):
     counts: tuple[int, ...] = (0,) * (len(AGES) + 1)
 
     def with_one(self, age: timedelta) -> "Ages":
-        place = bisect_left(AGES, max(age, timedelta()))
-        return Ages(counts=(*self.counts[:place], self.counts[place] + 1, *self.counts[place + 1 :]))
+        return self._changed(place_of(age), 1)
+
+    def without_one(self, place: int) -> "Ages":
+        return self._changed(place, -1)
+
+    def _changed(self, place: int, by: int) -> "Ages":
+        return Ages(counts=(*self.counts[:place], self.counts[place] + by, *self.counts[place + 1 :]))
+
+
+def place_of(age: timedelta) -> int:
+    """The class of an age among the counts."""
+    return bisect_left(AGES, max(age, timedelta()))
+
+
+class LastRaised(Value):
+    """The latest detection of a source: its position, and the class that it was counted in."""
+
+    position: int
+    place: int
 
 
 class SourceClocksRow(Value):
@@ -41,27 +60,45 @@ class SourceClocksRow(Value):
     """Of the newest activity of a detection when it was raised."""
     newest: Instant | None = None
     last_received: Instant | None = None
+    last_raised: LastRaised | None = None
 
 
 class SourceClocks(DocumentView[SourceClocksRow]):
     NAME = "source_clocks"
-    VERSION = 1
+    VERSION = 2
+    READABLE_VERSIONS = frozenset({1})
     TABLE = "source_clocks"
-    TOPICS = frozenset({TelemetryReceived, DetectionRaised})
-    COLUMNS: ClassVar[Mapping[str, str]] = {"late": "bigint"}
+    TOPICS = frozenset({TelemetryReceived, DetectionRaised, DetectionFoundByHunt})
+    COLUMNS: ClassVar[Mapping[str, str]] = {"late": "bigint", "raised_position": "bigint"}
     DOCUMENT = SourceClocksRow
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
-        return [recorded.event.sensor_id]
+        return [] if isinstance(recorded.event, DetectionFoundByHunt) else [recorded.event.sensor_id]
+
+    def lookups(self, recorded: Recorded[Any]) -> Sequence[Condition]:
+        """The mark of a hunt directly follows what the hunt has raised, or added to."""
+        if isinstance(recorded.event, DetectionFoundByHunt):
+            return [equal("raised_position", recorded.position - 1)]
+        return ()
 
     def fold(self, key: str, document: SourceClocksRow | None, recorded: Recorded[Any]) -> SourceClocksRow | None:
         row, event = document or SourceClocksRow(), recorded.event
         if isinstance(event, DetectionRaised):
-            return row.model_copy(update={"raised": row.raised.with_one(recorded.recorded_at - event.last_seen_at)})
+            age = recorded.recorded_at - event.last_seen_at
+            raised = LastRaised(position=recorded.position, place=place_of(age))
+            return row.model_copy(update={"raised": row.raised.with_one(age), "last_raised": raised})
+        if isinstance(event, DetectionFoundByHunt):
+            last = row.last_raised
+            if last is None or last.position != recorded.position - 1:
+                return document
+            return row.model_copy(update={"raised": row.raised.without_one(last.place), "last_raised": None})
         return _received(row, event, recorded.recorded_at)
 
     def columns(self, document: SourceClocksRow) -> Mapping[str, object]:
-        return {"late": document.late + document.out_of_order}
+        return {
+            "late": document.late + document.out_of_order,
+            "raised_position": document.last_raised.position if document.last_raised else None,
+        }
 
 
 def _received(row: SourceClocksRow, event: TelemetryReceived, now: datetime) -> SourceClocksRow:

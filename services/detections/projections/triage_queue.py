@@ -1,7 +1,7 @@
-"""What waits for a person, over all tenants, by how much it matters: severity × asset value.
+"""What waits for a person, over all tenants, by how much it matters (`domain/priority.py`).
 
-A missing input is ranked as the middle and shown as missing. The value is the one that the assets had when the
-detection was raised.
+Value and exposure are those that the assets had when the detection was raised. What other customers are told to have
+sighted counts from when this tenant's ledger says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,19 @@ from pydantic import BaseModel, ConfigDict
 from contracts.events.base import Event, Recorded, Sealed
 from contracts.events.detections import (
     DetectionClaimed,
+    DetectionFoundByHunt,
     DetectionRaised,
     DetectionReleased,
     DetectionRepeated,
     DetectionValidated,
     DetectionValidationWithdrawn,
 )
+from contracts.events.intelligence import SightingsReported
 from contracts.labels import Label
+from infra.read_database.reader.conditions import Condition, equal
 from infra.read_database.views import DocumentView
+from services.detections.domain.priority import Exposure, Inputs
 from services.detections.projections.verdicts import TriageState
-
-MIDDLE = 3
-"""What a missing severity or asset value counts as."""
 
 
 class TriageItem(BaseModel):
@@ -41,6 +42,7 @@ class TriageItem(BaseModel):
     techniques: tuple[str, ...]
     source: str
     count: int
+    retrospective: int = 0
     first_seen_at: datetime
     last_seen_at: datetime
     raised_at: datetime
@@ -48,24 +50,37 @@ class TriageItem(BaseModel):
     claimed_by: str | None
     headline: Sealed
     label: Label
+    likelihood_percent: int | None = None
+    sightings: int | None = None
+    exposure: Exposure | None = None
 
     @property
-    def priority(self) -> int:
-        return (self.severity_id or MIDDLE) * (self.asset_value or MIDDLE)
+    def inputs(self) -> Inputs:
+        return Inputs(
+            self.severity_id,
+            self.asset_value,
+            self.likelihood_percent,
+            self.sightings,
+            self.exposure,
+            self.techniques,
+        )
 
 
 class TriageQueue(DocumentView[TriageItem]):
     NAME = "triage_queue"
-    VERSION = 1
+    VERSION = 2
+    READABLE_VERSIONS = frozenset({1})
     TABLE = "triage_queue"
     TOPICS: ClassVar[frozenset[type[Event]]] = frozenset(
         {
             DetectionRaised,
+            DetectionFoundByHunt,
             DetectionRepeated,
             DetectionClaimed,
             DetectionReleased,
             DetectionValidated,
             DetectionValidationWithdrawn,
+            SightingsReported,
         }
     )
     COLUMNS: ClassVar[Mapping[str, str]] = {
@@ -79,7 +94,12 @@ class TriageQueue(DocumentView[TriageItem]):
     DOCUMENT = TriageItem
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
-        return [recorded.event.detection_id]
+        return [] if isinstance(recorded.event, SightingsReported) else [recorded.event.detection_id]
+
+    def lookups(self, recorded: Recorded[Any]) -> Sequence[Condition]:
+        """What others have sighted concerns everything that the same rule or indicator raised here."""
+        event = recorded.event
+        return [equal("rule_id", event.subject_id)] if isinstance(event, SightingsReported) else []
 
     def fold(self, key: str, document: TriageItem | None, recorded: Recorded[Any]) -> TriageItem | None:
         if isinstance(recorded.event, DetectionRaised):
@@ -91,7 +111,7 @@ class TriageQueue(DocumentView[TriageItem]):
     def columns(self, document: TriageItem) -> Mapping[str, object]:
         return {
             "state": document.state.value,
-            "priority": document.priority,
+            "priority": document.inputs.priority,
             "severity_id": document.severity_id,
             "rule_id": document.rule_id,
             "claimed_by": document.claimed_by,
@@ -118,6 +138,9 @@ def _raised(recorded: Recorded[DetectionRaised]) -> TriageItem:
         claimed_by=None,
         headline=event.headline,
         label=event.label,
+        likelihood_percent=event.indicator.confidence_percent if event.indicator is not None else None,
+        sightings=event.sightings,
+        exposure=Exposure(event.exposure) if event.exposure else None,
     )
 
 
@@ -129,12 +152,16 @@ def _changes(document: TriageItem, event: Event) -> Mapping[str, object]:
                 "first_seen_at": min(document.first_seen_at, event.first_seen_at),
                 "last_seen_at": max(document.last_seen_at, event.last_seen_at),
             }
+        case DetectionFoundByHunt():
+            return {"retrospective": document.retrospective + event.count}
         case DetectionClaimed():
             return {"state": TriageState.CLAIMED, "claimed_by": event.principal_id}
         case DetectionReleased():
             return {"state": TriageState.OPEN, "claimed_by": None}
         case DetectionValidated():
             return {"state": TriageState.VALIDATED}
+        case SightingsReported():
+            return {"sightings": event.at_least}
         case DetectionValidationWithdrawn():
             return {"state": TriageState.CLAIMED if document.claimed_by else TriageState.OPEN}
     raise ValueError(f"{event.TOPIC} does not belong to this view")

@@ -1,43 +1,28 @@
 """DetectionsClocksReadService: how near real time each source is."""
 
 from google.protobuf.duration_pb2 import Duration
-from tenet.common.v1 import common_pb2 as common
 from tenet.detections.v1 import detections_clocks_read_pb2 as rpc
 
 from contracts.ids import TenantId
+from infra.answering import Answering, next_page
 from infra.grpc import Context
 from infra.read_database.reader.conditions import descending
-from infra.read_database.reader.queries import Reader
 from services.detections.projections import SOURCE_CLOCKS
 from services.detections.projections.source_clocks import AGES, Ages, SourceClocksRow
-from services.detections.servicer.read import PositionWithoutTenant
-from services.detections.servicer.wire import page_request, timestamp
+from services.detections.servicer.wire import timestamp
 
 
 class DetectionsClocksReadServicer:
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
 
     async def ListSourceClocks(
         self, request: rpc.ListSourceClocksRequest, context: Context
     ) -> rpc.ListSourceClocksResponse:
-        tenants = context.tenants
-        if (request.HasField("min_position") or request.HasField("at_position")) and len(tenants) != 1:
-            raise PositionWithoutTenant
-        if request.HasField("min_position"):
-            await self._reader.waited(tenants[0], request.min_position, context.deadline, SOURCE_CLOCKS)
-        page = await SOURCE_CLOCKS.list(
-            self._reader,
-            tenants,
-            [],
-            [descending("late")],
-            page_request(request.page),
-            at=request.at_position if request.HasField("at_position") else None,
-            deadline=context.deadline,
-        )
+        page = await self._answering.page(SOURCE_CLOCKS, [], [descending("late")], request, context)
         return rpc.ListSourceClocksResponse(
             sources=[_message(item.tenant_id, item.key, item.document) for item in page.items],
-            page=common.Page(next_page_token=page.next_token),
+            page=next_page(page),
         )
 
 

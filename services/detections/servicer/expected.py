@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tenet.common.v1 import common_pb2 as common
 from tenet.detections.v1 import detections_expected_read_pb2 as read
 from tenet.detections.v1 import detections_expected_write_pb2 as write
 
 from contracts.events.detections import IdentityPart
+from infra.answering import Answering, next_page
 from infra.grpc import Context
 from infra.read_database.reader.conditions import at_least, descending, equal
 from infra.read_database.reader.pages import Document
-from infra.read_database.reader.queries import Reader
 from services.detections.application.expecting import Expecting
 from services.detections.domain.commands import (
     ConfirmExpectedBehaviour,
@@ -20,38 +19,26 @@ from services.detections.domain.commands import (
 )
 from services.detections.projections import EXPECTED_BEHAVIOURS
 from services.detections.projections.expected_behaviours import ExpectedBehaviourDocument
-from services.detections.servicer.read import PositionWithoutTenant
 from services.detections.servicer.shown import rule_message
-from services.detections.servicer.wire import named, page_request, timestamp
+from services.detections.servicer.wire import named, timestamp
 
 PARTS = {part: read.IdentityPart.Value(f"IDENTITY_PART_{part.name}") for part in IdentityPart}
 
 
 class ExpectedBehaviourReadServicer:
-    def __init__(self, reader: Reader, clock: Callable[[], datetime]) -> None:
-        self._reader, self._clock = reader, clock
+    def __init__(self, answering: Answering, clock: Callable[[], datetime]) -> None:
+        self._answering, self._clock = answering, clock
 
     async def ListExpectedBehaviours(
         self, request: read.ListExpectedBehavioursRequest, context: Context
     ) -> read.ListExpectedBehavioursResponse:
-        tenants, now = context.tenants, self._clock()
-        if (request.HasField("min_position") or request.HasField("at_position")) and len(tenants) != 1:
-            raise PositionWithoutTenant
-        if request.HasField("min_position"):
-            await self._reader.waited(tenants[0], request.min_position, context.deadline, EXPECTED_BEHAVIOURS)
-        page = await EXPECTED_BEHAVIOURS.list(
-            self._reader,
-            tenants,
-            [] if request.include_ended else [equal("ended", False), at_least("expires_at", now)],
-            [descending("expires_at")],
-            page_request(request.page),
-            at=request.at_position if request.HasField("at_position") else None,
-            deadline=context.deadline,
-        )
+        now = self._clock()
+        where = [] if request.include_ended else [equal("ended", False), at_least("expires_at", now)]
+        page = await self._answering.page(EXPECTED_BEHAVIOURS, where, [descending("expires_at")], request, context)
         return read.ListExpectedBehavioursResponse(
             expected_behaviours=[_message(item, now) for item in page.items],
             not_ready_tenant_ids=page.not_ready,
-            page=common.Page(next_page_token=page.next_token),
+            page=next_page(page),
         )
 
 

@@ -6,12 +6,13 @@ from tenet.common.v1 import common_pb2 as common
 from tenet.detections.v1 import detections_pb2 as pb
 
 from contracts.events.base import Sealed
-from contracts.events.detections import FailedRule, RuleRef
+from contracts.events.detections import FailedRule, IndicatorRef, RuleRef
 from contracts.events.subjects import Evidence, Sight
 from contracts.labels import Label
 from infra.disclosure.labelled import UNLABELLED
 from infra.disclosure.opener import Opened
 from infra.read_database.reader.pages import Document
+from services.detections.domain.rule_publisher import Publisher
 from services.detections.projections.customer_reports import CustomerReportDocument
 from services.detections.projections.detections import DetectionDocument
 from services.detections.projections.rule_packs import RulePackDocument
@@ -73,6 +74,24 @@ def detection_message(item: Document[DetectionDocument], opened: Opened) -> pb.D
         raised_position=document.raised_position,
         raised_at=timestamp(document.raised_at),
         position=item.from_position,
+        retrospective=document.retrospective,
+        indicator=_indicator_message(document.indicator),
+        sightings=document.sightings,
+    )
+
+
+def _indicator_message(reference: IndicatorRef | None) -> pb.IndicatorRef | None:
+    if reference is None:
+        return None
+    return pb.IndicatorRef(
+        indicator_id=reference.indicator_id,
+        observable=reference.observable,
+        source=reference.source,
+        set_sha256=reference.set_sha256,
+        ledger=reference.ledger,
+        position=reference.position,
+        confidence_percent=reference.confidence_percent,
+        label=LABELS[reference.label],
     )
 
 
@@ -87,7 +106,7 @@ def item_message(item: Document[TriageItem], opened: Opened) -> pb.TriageItem:
         severity_missing=document.severity_id == 0,
         asset_value=document.asset_value,
         asset_value_missing=document.asset_value is None,
-        priority=document.priority,
+        priority=document.inputs.priority,
         asset_ids=document.asset_ids,
         techniques=document.techniques,
         source=document.source,
@@ -100,6 +119,11 @@ def item_message(item: Document[TriageItem], opened: Opened) -> pb.TriageItem:
         headline=opened.text(document.headline),
         label=LABELS[document.label],
         position=item.from_position,
+        retrospective=document.retrospective,
+        likelihood_percent=document.likelihood_percent,
+        sightings=document.sightings,
+        exposure=document.exposure,
+        missing_inputs=document.inputs.missing,
     )
 
 
@@ -134,6 +158,19 @@ def rule_pack_message(document: RulePackDocument) -> pb.RulePack:
         deployed_at=timestamp(document.deployed_at),
         imported_position=document.imported_position,
         deployed_position=document.deployed_position,
+        signer=document.signer or "",
+    )
+
+
+def rule_publisher_message(publisher: Publisher, opened: Opened) -> pb.RulePublisher:
+    return pb.RulePublisher(
+        verifier_key=publisher.verifier_key,
+        names=publisher.names,
+        trusted=publisher.trusted,
+        since=timestamp(publisher.since),
+        principal_id=publisher.principal_id,
+        reason=opened.text(publisher.reason),
+        position=publisher.position,
     )
 
 

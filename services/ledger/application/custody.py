@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from contracts.calls import AuthenticatedBy, Call
 from contracts.events.base import Recorded, Sealed, sealed_values
 from contracts.events.ledger import FieldErased, LedgerExported, SubjectErased
-from contracts.ids import TenantId, derive_id
+from contracts.ids import StreamName, TenantId, derive_id, stream_name
 from infra.disclosure.copies import ServerCopies
 from infra.event_store.feed import Feed
 from infra.event_store.handler import CommandHandler, Committed, Unit
@@ -16,7 +16,14 @@ from infra.event_store.repository import Aggregate, Repository
 from services.ledger.config import READ_BATCH
 from services.ledger.domain import custody
 from services.ledger.domain.custody import Custody, Person
-from services.ledger.domain.custody_commands import ApproveErasure, CarryOutErasure, Erase, PlaceHold, ReleaseHold
+from services.ledger.domain.custody_commands import (
+    ApproveErasure,
+    CarryOutErasure,
+    CarryOutErasureAgain,
+    Erase,
+    PlaceHold,
+    ReleaseHold,
+)
 from services.ledger.domain.errors import FieldUnknown, NothingToErase
 
 CUSTODY = Aggregate(custody.CATEGORY, custody.initial, custody.evolve, snapshot=None)
@@ -104,8 +111,13 @@ class Erasing:
     openings: Openings
     copies: ServerCopies
 
-    async def carry_out(self, call: Call, recorded: Recorded[SubjectErased] | Recorded[FieldErased]) -> Committed:
-        """Destroys key or field, deletes openings and the server's own copies, and records what is out of reach."""
+    async def carry_out(
+        self, call: Call, recorded: Recorded[SubjectErased] | Recorded[FieldErased], times: int = 0
+    ) -> Committed:
+        """Destroys key or field, deletes openings and the server's own copies, and records what is out of reach.
+
+        `times` is how often that is on record already.
+        """
         event, tenant_id = recorded.event, call.tenant_id
         if isinstance(event, FieldErased):
             sealed = await field_at(self.feed, tenant_id, event.position, event.path)
@@ -115,12 +127,15 @@ class Erasing:
             deleted = await self.openings.erase(tenant_id, event.subject)
         traces = await self._traces(recorded)
         await self.copies.delete(tenant_id, traces.exports)
-        command = CarryOutErasure(tenant_id=tenant_id, request_id=call.request_id, erasure_id=event.erasure_id)
+        named = {"tenant_id": tenant_id, "request_id": call.request_id, "erasure_id": event.erasure_id}
+        first, again = CarryOutErasure, CarryOutErasureAgain
+        command = again.model_validate({**named, "times": times}) if times else first.model_validate(named)
 
         async def work(unit: Unit) -> None:
             loaded = await unit.load(CUSTODY, _id(tenant_id))
             exports = tuple(traces.exports)
-            unit.append(loaded, custody.carry_out(loaded.state, event.erasure_id, len(traces.fields), deleted, exports))
+            found = (len(traces.fields), deleted, exports)
+            unit.append(loaded, custody.carry_out(loaded.state, event.erasure_id, *found, times=times))
 
         return await self.handler.handle(call, command, work)
 
@@ -167,8 +182,12 @@ async def field_at(feed: Feed, tenant_id: TenantId, position: int, path: str) ->
     return None
 
 
-def _id(tenant_id: TenantId) -> str:
+def custody_stream(tenant_id: TenantId) -> StreamName:
     """A ledger has one custody stream."""
+    return stream_name(custody.CATEGORY, _id(tenant_id))
+
+
+def _id(tenant_id: TenantId) -> str:
     return derive_id(custody.CATEGORY, tenant_id)
 
 

@@ -71,6 +71,9 @@ class Erasure:
     requested_position: int
     decided_position: int | None = None
     carried_out: ErasureCarriedOut | None = None
+    """As it was recorded first."""
+    times: int = 0
+    """How often it was carried out: again where a restored backup of the key store had undone it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,9 @@ def evolve(state: Custody, recorded: Recorded[CustodyEvent]) -> Custody:
         case SubjectErased() | FieldErased():
             return _erasing(state, replace(state.erasures[event.erasure_id], decided_position=recorded.position))
         case ErasureCarriedOut():
-            return _erasing(state, replace(state.erasures[event.erasure_id], carried_out=event))
+            erasure = state.erasures[event.erasure_id]
+            first = erasure.carried_out or event
+            return _erasing(state, replace(erasure, carried_out=first, times=erasure.times + 1))
         case _ as never:
             assert_never(never)
 
@@ -187,9 +192,11 @@ def approve_erasure(state: Custody, command: ApproveErasure, who: Person) -> lis
     ]
 
 
-def carry_out(state: Custody, erasure_id: str, fields: int, openings: int, exports: tuple[str, ...]) -> list[Event]:
-    """Nothing where an earlier attempt has recorded it."""
-    if state.erasures[erasure_id].carried_out is not None:
+def carry_out(
+    state: Custody, erasure_id: str, fields: int, openings: int, exports: tuple[str, ...], times: int = 0
+) -> list[Event]:
+    """`times` is how often it is on record before; nothing where an earlier attempt has recorded this one."""
+    if state.erasures[erasure_id].times != times:
         return []
     return [ErasureCarriedOut(erasure_id=erasure_id, fields=fields, exports=exports, openings=openings)]
 

@@ -36,3 +36,10 @@ class CarryOutErasure(Command):
     """Made by the ledger service itself once an erasure is recorded."""
 
     erasure_id: str
+
+
+class CarryOutErasureAgain(Command):
+    """Made by the ledger service itself where the key store holds again what was destroyed, `times` times by then."""
+
+    erasure_id: str
+    times: int

@@ -36,6 +36,12 @@ class LedgerNotClosed(FailedPrecondition):
     reason = "LEDGER_NOT_CLOSED"
 
 
+class LedgerNotRestored(FailedPrecondition):
+    """The ledger that was to be opened is still another than the one that was signed."""
+
+    reason = "LEDGER_NOT_RESTORED"
+
+
 class ReopeningUnknown(NotFound):
     """Nobody has proposed to reopen the ledger."""
 

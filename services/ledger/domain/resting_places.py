@@ -37,10 +37,21 @@ RESTING_PLACES = (
     RestingPlace("snapshots", "references; no value", "nothing to erase", True),
     RestingPlace(
         "blind_indexes",
-        "keyed hashes of asset names and addresses, of where detections were and of cases' observables, in events and "
-        "read models",
-        "a look-up finds nothing by them any more; they stay until the tenant's keys are destroyed, and whoever holds "
-        "the search key can test a guess",
+        "keyed hashes of an asset's name and addresses, and of observables sealed for the subject, in read models",
+        "removed from every version of every view of all services; a view that is made anew leaves them out",
+        True,
+    ),
+    RestingPlace(
+        "blind_indexes_in_entries",
+        "the same hashes in entries, and those of where detections were; of a single erased field also in read models",
+        "an entry is never altered; they stay until the tenant's keys are destroyed, and whoever holds the search key "
+        "can test a guess",
+        False,
+    ),
+    RestingPlace(
+        "blind_indexes_beside_others",
+        "what another asset, that was not erased, was seen with; what is expected of a detection's place",
+        "goes with that asset, or when the expectation ends",
         False,
     ),
     RestingPlace(
@@ -64,7 +75,16 @@ RESTING_PLACES = (
     RestingPlace(
         "telemetry_archive",
         "records as they came, by hour, under the tenant's object key",
-        "not by subject; gone after the archive's retention, and when the tenant is closed",
+        "records that name the subject, or are the erased evidence, are taken out; not those that name it within "
+        "longer text only, when no archived record has the name as a value by itself: these are gone after the "
+        "archive's retention, and when the tenant is closed",
+        False,
+    ),
+    RestingPlace(
+        "hunt_objects",
+        "rules and lists of indicators as they were handed over for a hunt, and keyless digests of the records that it "
+        "counted, under the tenant's object key",
+        "not by subject; gone when the tenant is closed",
         False,
     ),
     RestingPlace(

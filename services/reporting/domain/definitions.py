@@ -5,9 +5,14 @@ the store's clock, "occurred" the event's own. Durations run between recorded ti
 otherwise.
 """
 
-DEFINITIONS_VERSION = "1"
+from collections.abc import Mapping
+from types import MappingProxyType
 
-DEFINITIONS: dict[str, str] = {
+from contracts.errors import DataLoss
+
+DEFINITIONS_VERSION = "2"
+
+_VERSION_1: dict[str, str] = {
     "telemetry": (
         "Sums over the telemetry batches recorded in the period. Records are accepted, repeated (an earlier "
         "batch had brought them) or put aside (they could not be read, by reason); skewed ones have a clock "
@@ -81,4 +86,40 @@ DEFINITIONS: dict[str, str] = {
     ),
     "disputes": ("Replies of the customer to earlier reports, as of the report's last entry."),
 }
+DEFINITIONS: dict[str, str] = _VERSION_1 | {
+    "promises": (
+        "The clocks of cases that the charter's times started in the period, and what had become of them as of the "
+        "report's last entry. Kept: met before the deadline. Missed: the deadline passed first, even if it was met "
+        "after that. A clock runs by the calendar that it was started on and stands still only while it is paused "
+        "for a reason. The share is of kept and missed ones."
+    ),
+    "questions": (
+        "Questions, changes and second opinions asked in the period, and what had become of them as of the report's "
+        "last entry; answer times run by every hour, whatever calendar the promised time was counted on."
+    ),
+    "certified": (
+        "Entries of the period that only a certified person could make. Each cites the certification by its digest "
+        "and its position in the provider's ledger."
+    ),
+}
 """By identifier. All of them travel within each report."""
+
+BY_VERSION: Mapping[str, Mapping[str, str]] = MappingProxyType({"1": _VERSION_1, DEFINITIONS_VERSION: DEFINITIONS})
+
+
+class DefinitionsUnknown(DataLoss):
+    """A report was made by definitions that this program does not have: readers are deployed before writers."""
+
+    reason = "DEFINITIONS_UNKNOWN"
+
+
+def definitions_of(version: str) -> Mapping[str, str]:
+    """The dictionary that a report of this version carries. Raises DefinitionsUnknown."""
+    if version not in BY_VERSION:
+        raise DefinitionsUnknown(f"No definitions of version {version}.", metadata={"version": version})
+    return BY_VERSION[version]
+
+
+def promises_told(version: str) -> bool:
+    """Whether reports of this version speak of promised times and certificates, as they do since version 2."""
+    return version != "1"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.canonical import digest
+from contracts.intervals import wilson_permille
 from services.reporting.domain.chronicle.marks import Mark
 from services.reporting.domain.definitions import DEFINITIONS
-from services.reporting.domain.statistics import quantile, wilson_permille
+from services.reporting.domain.statistics import quantile
 
 MAX_RUNS = 10_000
 """Most runs of positions that a source lists; the rest is counted in `runs_omitted` and covered by the digest."""

@@ -11,7 +11,7 @@ from contracts.canonical import canonical
 from contracts.errors import FailedPrecondition
 from contracts.events.base import instant
 from services.reporting.domain.chronicle import Chronicle, Mark
-from services.reporting.domain.definitions import DEFINITIONS, DEFINITIONS_VERSION
+from services.reporting.domain.definitions import definitions_of, promises_told
 from services.reporting.domain.figures import FigureMaker, Json
 from services.reporting.domain.metrics import (
     actions,
@@ -22,6 +22,7 @@ from services.reporting.domain.metrics import (
     funnel,
     mandates,
     needs,
+    promises,
     verdicts,
 )
 from services.reporting.domain.metrics.cases import UNLABELLED, sealed_json
@@ -39,6 +40,7 @@ SUMMARY = (
     "needs.open",
 )
 """The figures that a reader sees first."""
+SUMMARY_OF_PROMISES = ("promises.kept_share",)
 MAX_ROWS = 1_000
 """Most rows that one section or list of a report shows; further ones are counted, and are in its figures too."""
 MAX_CASES = 200
@@ -62,6 +64,7 @@ def build(chronicle: Chronicle, earlier: Json | None = None) -> Json:
         _section("mandates", mandates.figures(chronicle, make), mandates.rows(chronicle, make)),
         _section("funnel", funnel.figures(chronicle, make)),
         _section("durations", durations.figures(chronicle, make)),
+        *_promised(chronicle, make),
         _section("cases", cases.figures(chronicle, make), cases.rows(chronicle, make), MAX_CASES),
         _section("actions", actions.figures(chronicle, make)),
         _section("findings", findings.figures(chronicle, make)),
@@ -71,20 +74,20 @@ def build(chronicle: Chronicle, earlier: Json | None = None) -> Json:
     ]
     model: Json = {
         "schema": SCHEMA,
-        "definitions_version": DEFINITIONS_VERSION,
+        "definitions_version": scope.definitions_version,
         "tenant_id": scope.tenant_id,
         "title": scope.title,
         "audience": scope.audience.value,
         "period": _period(chronicle),
         "as_of": {"position": scope.as_of_position, "recorded_at": instant(chronicle.as_of)},
         "provisional": chronicle.as_of < scope.period_to,
-        "summary": list(SUMMARY),
+        "summary": [*SUMMARY, *(SUMMARY_OF_PROMISES if promises_told(scope.definitions_version) else ())],
         "sections": sections,
         "limits": _limits(chronicle, make),
         "replies": _replies(chronicle, make),
         "restates": None,
         "doubtful": make.doubtful,
-        "definitions": DEFINITIONS,
+        "definitions": definitions_of(scope.definitions_version),
     }
     used = _sources_in(model)
     model["sources"] = {key: source for key, source in make.sources.sets.items() if key in used}
@@ -122,6 +125,16 @@ def figures_of(model: Json) -> dict[str, Json]:
 def _section(name: str, figures: list[Json], rows: list[Json] | None = None, limit: int = MAX_ROWS) -> Json:
     shown = (rows or [])[:limit]
     return {"id": name, "figures": figures, "rows": shown, "rows_omitted": len(rows or []) - len(shown)}
+
+
+def _promised(chronicle: Chronicle, make: FigureMaker) -> list[Json]:
+    """Nothing in reports by earlier definitions, which are built again byte for byte."""
+    if not promises_told(chronicle.scope.definitions_version):
+        return []
+    return [
+        _section("promises", promises.figures(chronicle, make), promises.rows(chronicle, make)),
+        _section("expertise", promises.expertise_figures(chronicle, make), promises.expertise_rows(chronicle, make)),
+    ]
 
 
 def _sources_in(value: Any) -> set[str]:

@@ -33,9 +33,7 @@ def evolve(state: Report, recorded: Recorded[ReportEvent]) -> Report:
             assert_never(event)
 
 
-def publish(
-    scope: Scope, report_id: str, definitions_version: str, model_sha256: str, restates_report_id: str | None
-) -> list[ReportEvent]:
+def publish(scope: Scope, report_id: str, model_sha256: str, restates_report_id: str | None) -> list[ReportEvent]:
     return [
         ReportPublished(
             report_id=report_id,
@@ -46,7 +44,7 @@ def publish(
             time_zone=scope.time_zone,
             tzdata_version=scope.tzdata_version,
             as_of_position=scope.as_of_position,
-            definitions_version=definitions_version,
+            definitions_version=scope.definitions_version,
             model_sha256=model_sha256,
             restates_report_id=restates_report_id,
         )
@@ -100,4 +98,5 @@ def scope_of(event: ReportPublished, tenant_id: TenantId) -> Scope:
         time_zone=event.time_zone,
         tzdata_version=event.tzdata_version,
         as_of_position=event.as_of_position,
+        definitions_version=event.definitions_version,
     )

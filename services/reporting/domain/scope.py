@@ -5,6 +5,7 @@ from datetime import datetime
 
 from contracts.ids import TenantId
 from contracts.labels import Audience
+from services.reporting.domain.definitions import DEFINITIONS_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Scope:
     time_zone: str
     tzdata_version: str
     as_of_position: int
+    definitions_version: str = DEFINITIONS_VERSION
+    """By which the model is made: today's for a new report, its own for one that is built again."""
 
     def in_period(self, at: datetime) -> bool:
         return self.period_from <= at < self.period_to

@@ -16,6 +16,7 @@ from contracts.events.base import Sealed
 from contracts.labels import Label
 from infra.disclosure.opener import Opened, Withheld
 from infra.event_store.openings import Erased
+from services.reporting.domain.headlines import headline
 from services.reporting.domain.model import figures_of
 from services.reporting.domain.period import load_zone
 from services.reporting.servicer.plain_words import (
@@ -128,6 +129,10 @@ class _Page:
                 return Markup('<span class="gone">withheld ({})</span>').format(reference["label"])
             case str() as value:
                 return Markup('<span class="words">{}</span>').format(value)
+
+    def topic(self, topic: str) -> str:
+        """What an entry says, from its topic alone."""
+        return headline(topic, {})
 
     def owner(self, owner: Json | None) -> Markup:
         if owner is None:

@@ -10,17 +10,15 @@ from tenet.reporting.v1 import reporting_pb2 as pb
 from tenet.reporting.v1 import reporting_read_pb2 as rpc
 
 from contracts.canonical import decode, encode
-from contracts.errors import InvalidArgument
 from contracts.events.base import Sealed
 from contracts.events.reporting import ReportPublished
 from contracts.labels import Label
+from infra.answering import Answering, next_page, sight
 from infra.disclosure.labelled import UNLABELLED
-from infra.disclosure.opener import Opener
 from infra.event_store.feed import Feed
 from infra.grpc import Context
 from infra.read_database.reader.conditions import descending
-from infra.read_database.reader.pages import Document, PageRequest
-from infra.read_database.reader.queries import Reader
+from infra.read_database.reader.pages import Document
 from services.reporting.application import Reports
 from services.reporting.config import MAX_OPENED_IN_REPORT
 from services.reporting.domain.errors import FigureUnknown, ReportUnknown
@@ -33,53 +31,37 @@ from services.reporting.servicer.people import Namer, people_in
 from services.reporting.servicer.wire import entry_message, report_message
 
 
-class PositionWithoutTenant(InvalidArgument):
-    """A position belongs to one tenant's ledger; a query over several names none."""
-
-    reason = "POSITION_WITHOUT_TENANT"
-
-    def __init__(self) -> None:
-        super().__init__("A position belongs to one tenant; name that tenant alone.")
-
-
 class ReportingReadServicer:
-    def __init__(self, reader: Reader, reports: Reports, feed: Feed, opener: Opener, namer: Namer) -> None:
-        self._reader = reader
+    def __init__(self, answering: Answering, reports: Reports, feed: Feed, namer: Namer) -> None:
+        self._answering = answering
         self._reports = reports
         self._feed = feed
-        self._opener = opener
         self._namer = namer
 
     async def GetReport(self, request: rpc.GetReportRequest, context: Context) -> rpc.GetReportResponse:
-        found = await self._find(request, context, request.at_position if request.HasField("at_position") else None)
+        found = await self._answering.get(REPORTS, request.report_id, request, context)
+        if found is None:
+            raise ReportUnknown(request.report_id)
         model = await self._reports.model(context.call.tenant_id, found.document.published.model_sha256)
-        sight = common.Sight(view=REPORTS.NAME, view_version=REPORTS.VERSION, position=found.position)
-        return rpc.GetReportResponse(report=await self._message(found, context), model=model, sight=sight)
+        return rpc.GetReportResponse(
+            report=await self._message(found, context), model=model, sight=sight(REPORTS, found.position)
+        )
 
     async def RenderReport(self, request: rpc.RenderReportRequest, context: Context) -> rpc.RenderReportResponse:
         published = await self._reports.published(context.call.tenant_id, request.report_id)
         model = await self._model(published, context)
         fields = islice(sealed_in(model), MAX_OPENED_IN_REPORT)
-        opened = await self._opener.open(context.call, fields, purpose="render report", audience=published.audience)
+        opened = await self._answering.opener.open(
+            context.call, fields, purpose="render report", audience=published.audience
+        )
         names = await self._namer.names(context.call, people_in(model), published.audience)
         html = await asyncio.to_thread(render, model, published.report_id, published.model_sha256, opened, names)
         return rpc.RenderReportResponse(html=html)
 
     async def ListReports(self, request: rpc.ListReportsRequest, context: Context) -> rpc.ListReportsResponse:
-        if (request.HasField("at_position") or request.HasField("min_position")) and len(context.tenants) != 1:
-            raise PositionWithoutTenant
-        if request.HasField("min_position"):
-            await self._reader.waited(context.tenants[0], request.min_position, context.deadline, REPORTS)
-        page = await REPORTS.list(
-            self._reader,
-            context.tenants,
-            order=[descending("published_at")],
-            page=PageRequest(size=request.page.page_size, token=request.page.page_token),
-            at=request.at_position if request.HasField("at_position") else None,
-            deadline=context.deadline,
-        )
+        page = await self._answering.page(REPORTS, [], [descending("published_at")], request, context)
         reports = [await self._message(item, context) for item in page.items]
-        return rpc.ListReportsResponse(reports=reports, page=common.Page(next_page_token=page.next_token))
+        return rpc.ListReportsResponse(reports=reports, page=next_page(page))
 
     async def DrillFigure(self, request: rpc.DrillFigureRequest, context: Context) -> rpc.DrillFigureResponse:
         published = await self._reports.published(context.call.tenant_id, request.report_id)
@@ -106,22 +88,13 @@ class ReportingReadServicer:
             model=rebuilt.data,
         )
 
-    async def _find(self, request: rpc.GetReportRequest, context: Context, at: int | None) -> Document[ReportRow]:
-        tenant_id = context.call.tenant_id
-        if request.HasField("min_position"):
-            await self._reader.waited(tenant_id, request.min_position, context.deadline, REPORTS)
-        found = await REPORTS.get(self._reader, tenant_id, request.report_id, at=at, deadline=context.deadline)
-        if found is None:
-            raise ReportUnknown(request.report_id)
-        return found
-
     async def _model(self, published: ReportPublished, context: Context) -> dict[str, Any]:
         model: dict[str, Any] = decode(await self._reports.model(context.call.tenant_id, published.model_sha256))
         return model
 
     async def _message(self, item: Document[ReportRow], context: Context) -> pb.Report:
         call = context.call_for(item.tenant_id)
-        opened = await self._opener.open(call, _words(item.document), purpose="show reports")
+        opened = await self._answering.opener.open(call, _words(item.document), purpose="show reports")
         return report_message(item.tenant_id, item.document, opened)
 
 

@@ -3,47 +3,39 @@
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tenet.common.v1 import common_pb2
 from tenet.tenancy.v1 import tenancy_certifications_admin_pb2 as admin
 from tenet.tenancy.v1 import tenancy_certifications_read_pb2 as read
 
 from contracts.ids import PROVIDER
 from contracts.labels import Label
-from infra.disclosure.opener import Opened, Opener
+from infra.answering import Answering, next_page
+from infra.disclosure.opener import Opened
 from infra.grpc import Context
 from infra.read_database.reader.conditions import Condition, ascending, equal, less_than
-from infra.read_database.reader.queries import Reader
 from services.tenancy.application.certifying import Certifying
 from services.tenancy.domain.certification import certification_id_of
 from services.tenancy.domain.commands import RecordCertification, RevokeCertification
 from services.tenancy.projections import CERTIFICATIONS
 from services.tenancy.projections.certifications import CertificationDocument
-from services.tenancy.servicer.translation import page_from_wire, time_to_wire
+from services.tenancy.servicer.translation import time_to_wire
 
 
 class CertificationsReadServicer:
-    def __init__(self, reader: Reader, opener: Opener) -> None:
-        self._reader, self._opener = reader, opener
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
 
     async def ListCertifications(
         self, request: read.ListCertificationsRequest, context: Context
     ) -> read.ListCertificationsResponse:
-        if request.HasField("min_position"):
-            await self._reader.waited(PROVIDER, request.min_position, context.deadline, CERTIFICATIONS)
-        page = await CERTIFICATIONS.list(
-            self._reader,
-            [PROVIDER],
-            _conditions(request),
-            [ascending("expires_at")],
-            page_from_wire(request.page),
-            at=request.at_position if request.HasField("at_position") else None,
-            deadline=context.deadline,
-        )
+        order = [ascending("expires_at")]
+        page = await self._answering.page(CERTIFICATIONS, _conditions(request), order, request, context)
         proofs = [(item.document.proof, Label.RED) for item in page.items]
-        opened = await self._opener.open(context.call.for_tenant(PROVIDER), proofs, purpose="show certifications")
+        opened = await self._answering.opener.open(
+            context.call.for_tenant(PROVIDER), proofs, purpose="show certifications"
+        )
         return read.ListCertificationsResponse(
             certifications=[_message(item.document, opened) for item in page.items],
-            page=common_pb2.Page(next_page_token=page.next_token),
+            page=next_page(page),
         )
 
 

@@ -51,6 +51,15 @@ def test_every_group_of_people_has_its_commands() -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path != ("test",)], ids=" ".join)
+def test_what_a_command_takes_is_named_in_capitals_as_the_usage_of_all_commands_has_it(path: tuple[str, ...]) -> None:
+    command = typer.main.get_command(app)
+    for name in path:
+        command = command.commands[name]  # type: ignore[attr-defined]  # A group on the way to the command.
+    shown = [each.metavar or each.name or "" for each in command.params if each.param_type_name == "argument"]
+    assert shown == [name.upper() for name in shown]
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path != ("test",)], ids=" ".join)
 def test_every_command_explains_itself_within_a_hundred_columns(path: tuple[str, ...]) -> None:
     result = runner.invoke(app, [*path, "--help"])
     assert result.exit_code == 0, result.output

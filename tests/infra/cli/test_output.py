@@ -5,7 +5,7 @@ import json
 import pytest
 from tenet.common.v1 import common_pb2 as common
 
-from infra.cli.output import show_json, show_pairs, show_table
+from infra.cli.output import show_json, show_pairs, show_table, show_text
 
 IDENTIFIER = "detection-08fhj4jxsw4474307s8791r1g1"
 COLUMNS = ("prio>", "tenant", "what", "detection!")
@@ -46,14 +46,39 @@ def test_a_narrow_terminal_shows_one_value_a_line(
     assert any(line.endswith(IDENTIFIER) for line in lines)
 
 
-def test_a_pipe_gets_no_colour_and_the_usual_width(
+def test_a_pipe_gets_no_colour_and_one_line_a_row_without_trailing_spaces(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    show_table(COLUMNS, [ROW])
-    lines = printed(capsys)
-    assert "\x1b" not in "".join(lines)
-    assert any(IDENTIFIER in line for line in lines)
+    show_table(COLUMNS, [ROW, (1, "clinic", ROW[2] * 4, IDENTIFIER)])
+    show_pairs([("what", ROW[2] * 4)])
+    heading, rule, first, second, pair = printed(capsys)
+    assert "\x1b" not in heading + rule + first + second + pair
+    assert ROW[2] in first
+    assert ROW[2] * 4 in second
+    assert pair == f"what  {ROW[2] * 4}"
+    assert heading == heading.rstrip()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_identifiers_and_column_names_are_in_one_piece_at_any_width(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    columns = ("tenant", "what", "assignee", "raised", "×>", "case!")
+    show_table(columns, [("manufacturer", ROW[2], "", "2026-11-24 12:20:13Z", 1005, IDENTIFIER)])
+    text = "\n".join(printed(capsys))
+    for word in (IDENTIFIER, "manufacturer", "2026-11-24", "raised"):
+        assert word in text
+    one_below_the_other = text.startswith("─")
+    assert one_below_the_other == (width < 100)
+    assert ("assignee" in text) is not one_below_the_other, "an empty value is left out there, a column is not"
+
+
+def test_a_document_is_printed_as_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    show_text(f"reason: {'word ' * 40}end\n")
+    assert printed(capsys) == [f"reason: {'word ' * 40}end"]
 
 
 def test_markup_in_a_customers_words_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

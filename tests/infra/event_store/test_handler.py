@@ -57,6 +57,44 @@ async def test_a_retried_request_gets_its_first_result_though_the_domain_would_r
     assert (again.recorded, again.position) == (done.recorded, done.position)
 
 
+async def test_a_retried_request_that_could_be_decided_again_gets_its_first_result_from_the_append(
+    ledger: Ledger, tenant: TenantId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def count(unit: Unit) -> None:
+        unit.append(await unit.load(THINGS, "counter"), [activated(tenant)])
+
+    async def no_look_up(*_: object) -> None:
+        raise AssertionError("the request was looked up")
+
+    monkeypatch.setattr(ledger.reads, "find_request", no_look_up)
+    call = a_call(tenant)
+    done = await ledger.handler.handle(call, a_command(call), count)
+    other = a_call(tenant)
+    await ledger.handler.handle(other, a_command(other), count)
+    again = await ledger.handler.handle(call, a_command(call), count)
+    assert again.replayed
+    assert again.recorded == done.recorded
+    with pytest.raises(RequestIdReused):
+        await ledger.handler.handle(call, a_command(call, subject_id="subject-2"), count)
+    assert await ledger.feed.head(tenant) == 2
+
+
+async def test_a_retried_request_whose_values_were_erased_meanwhile_gets_its_first_result(
+    ledger: Ledger, tenant: TenantId, open_ledger: Callable[[str], AbstractAsyncContextManager[Ledger]]
+) -> None:
+    async def work(unit: Unit) -> None:
+        unit.append(await unit.load(THINGS, "one"), [onboarded(tenant, "Zoe", "subject-7")])
+
+    call = a_call(tenant)
+    done = await ledger.handler.handle(call, a_command(call), work)
+    async with open_ledger("tenet_ledger") as eraser:
+        await eraser.openings.erase(tenant, "subject-7")
+    again = await ledger.handler.handle(call, a_command(call), work)
+    assert again.replayed
+    assert again.recorded == done.recorded
+    assert await ledger.openings.count(tenant, "subject-7") == 0
+
+
 async def test_the_same_request_at_the_same_time_has_one_effect_and_one_result(
     ledger: Ledger, tenant: TenantId
 ) -> None:

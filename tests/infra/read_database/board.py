@@ -47,6 +47,13 @@ class LaneRenamed(Event):
     new: str
 
 
+class LaneErased(Event):
+    """Nobody may see any more that a card ever was there."""
+
+    TOPIC: ClassVar[str] = "test.LaneErased"
+    lane: str
+
+
 class CardPromised(Event):
     TOPIC: ClassVar[str] = "test.CardPromised"
     card: str
@@ -78,6 +85,7 @@ class Board(DocumentView[Card]):
     VERSION = 1
     TABLE = "board"
     TOPICS = frozenset({CardPutUp, CardMoved, CardTakenDown, LaneRenamed, CardPromised, Poison})
+    ERASURES = frozenset({LaneErased})
     COLUMNS: ClassVar[Mapping[str, str]] = {
         "lane": "text",
         "points": "integer",
@@ -100,8 +108,11 @@ class Board(DocumentView[Card]):
             case _:
                 return ()
 
+    def rewritten(self, recorded: Recorded[Any]) -> Sequence[Condition]:
+        return [equal("lane", recorded.event.lane)]
+
     def fold(self, key: str, document: Card | None, recorded: Recorded[Any]) -> Card | None:
-        event: CardPutUp | CardMoved | CardTakenDown | LaneRenamed | CardPromised | Poison = recorded.event
+        event: CardPutUp | CardMoved | CardTakenDown | LaneRenamed | LaneErased | CardPromised | Poison = recorded.event
         match event:
             case CardPutUp():
                 return Card(lane=event.lane, points=event.points, put_up_at=recorded.recorded_at)
@@ -111,6 +122,9 @@ class Board(DocumentView[Card]):
                 raise ValueError("the view cannot take this")
             case CardMoved(lane=lane) | LaneRenamed(new=lane):
                 return document and document.model_copy(update={"lane": lane, "moves": document.moves + 1})
+            case LaneErased():
+                # A card with points is kept without its lane.
+                return document and (document.model_copy(update={"lane": None}) if document.points else None)
             case CardPromised(at=at):
                 return document and document.model_copy(update={"promised_at": at})
             case _:

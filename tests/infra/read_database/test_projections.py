@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 
 from contracts.events.base import Event
 from contracts.ids import TenantId
+from infra.read_database import projector as projector_module
 from infra.read_database import runner as runner_module
 from infra.read_database import tracking, turns
 from infra.read_database.database import ReadDatabase
@@ -23,6 +24,7 @@ from tests.infra.read_database.board import (
     CardMoved,
     CardPutUp,
     CardTakenDown,
+    LaneErased,
     LaneRenamed,
     Poison,
     Unrelated,
@@ -208,6 +210,35 @@ async def test_a_rebuild_runs_beside_the_old_build_and_switches_to_equal_rows(
     await runner._keep_house()
     assert await tracked(admin, CLINIC) == [(2, 9, "running", True)]
     assert await (await admin.execute("SELECT count(*) FROM board WHERE build = 1")).fetchone() == (0,)
+
+
+async def test_an_erasure_rewrites_past_versions_too_and_a_rebuild_brings_nothing_back(
+    database: ReadDatabase, admin: AsyncConnection[Any], ledgers: MemoryLedgers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector_module, "REWRITTEN_AT_ONCE", 2)
+    moved = [CardMoved(card="a", lane=lane) for lane in ("secret", "open", "secret")]
+    ledgers.append(CLINIC, CardPutUp(card="a"), *moved, CardMoved(card="a", lane="done"))
+    ledgers.append(CLINIC, CardPutUp(card="b", lane="secret", points=0), CardPutUp(card="c", lane="secret"))
+    ledgers.append(RETAILER, CardPutUp(card="a", lane="secret"))
+    runner = runner_of(database, ledgers)
+    await runner.catch_up()
+    ledgers.append(CLINIC, LaneErased(lane="secret"), CardMoved(card="c", lane="open"))
+    await runner.catch_up()
+    fresh = await rows(admin, CLINIC)
+    assert [(key, start, end, lane) for key, start, end, _, lane in fresh] == [
+        ("a", 0, 1, "new"),
+        ("a", 1, 2, None),
+        ("a", 2, 3, "open"),
+        ("a", 3, 4, None),
+        ("a", 4, None, "done"),
+        ("c", 6, 8, None),
+        ("c", 8, None, "open"),
+    ]
+    assert not any("secret" in str(row) for row in fresh)
+    assert "secret" in str(await rows(admin, RETAILER)), "another tenant's rows stay"
+    await rebuild_projection(database, BOARD, [CLINIC])
+    await runner.catch_up()
+    assert await rows(admin, CLINIC) == fresh
 
 
 async def test_a_new_version_of_the_code_is_built_beside_and_the_old_one_still_serves_old_code(

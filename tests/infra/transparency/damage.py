@@ -49,10 +49,10 @@ def undetected(original: Path, copy: Path, chance: random.Random, fingerprint: s
         return changed
     if verify(copy, {fingerprint}).problems:
         return set()
-    return {name for name in changed if not (mend and name in WORDS) and not _means_the_same(name, original, copy)}
+    return {name for name in changed if not (mend and name in WORDS) and not means_the_same(name, original, copy)}
 
 
-def _means_the_same(name: str, original: Path, copy: Path) -> bool:
+def means_the_same(name: str, original: Path, copy: Path) -> bool:
     """Whether what a signature could vouch for is unchanged: signed texts, and every value that is shown."""
     before, after = (original / name).read_bytes(), (copy / name).read_bytes()
     if name.endswith("/checkpoint"):

@@ -118,6 +118,29 @@ def test_a_changed_file_is_found_even_when_the_manifests_were_made_right_again(
     assert what in problems(result) or "base64" in problems(result)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        (b'"path":"/note","position":0,', None, "1 sealed fields of this entry have no line"),
+        (b'"path":"/note","position":7,', b'"path":"/note","position":0,', "tells twice"),
+        (b'"path":"/note","position":7,', b'"path":"x/note","position":7,', "about no sealed field: x/note"),
+        (b'"path":"/note","position":7,', b'"path":"/note/0","position":7,', "about no sealed field: /note/0"),
+        (b'"path":"/note","position":7,', b'"path":"/text","position":7,', "about no sealed field: /text"),
+        (b'"path":"/note","position":7,', b'"path":"/note","position":8,', "no line"),
+        (b'"position":7,"subject":"subject-1"', b'"position":7,"subject":"subject-2"', "nothing that it tells"),
+    ],
+)
+def test_each_sealed_field_has_one_line_about_it_and_no_other_place_has_one(
+    bundle: Path, before: bytes, after: bytes | None, what: str
+) -> None:
+    lines = (bundle / "data/openings.jsonl").read_bytes().splitlines(keepends=True)
+    assert sum(before in line for line in lines) == 1
+    changed = [line.replace(before, after or before) for line in lines if after is not None or before not in line]
+    (bundle / "data/openings.jsonl").write_bytes(b"".join(changed))
+    mend_manifests(bundle)
+    assert what in problems(verify(bundle))
+
+
 def test_a_file_that_is_missing_extra_or_a_link_is_refused(bundle: Path) -> None:
     (bundle / "data/extra.txt").write_text("more")
     assert "extra.txt" in problems(verify(bundle))

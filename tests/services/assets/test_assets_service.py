@@ -9,6 +9,7 @@ from tenet.assets.v1 import assets_read_pb2_grpc
 from tenet.assets.v1 import assets_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
+from contracts.ids import TenantId
 from infra.grpc import RemoteError
 from tests.fixtures.platform import request_id
 from tests.services.assets.world import AssetsWorld
@@ -60,6 +61,16 @@ async def test_an_asset_is_registered_once_and_found_by_name_and_by_address(worl
         assert [asset.asset_id for asset in found.assets] == [made.asset_id], by
         assert found.assets[0].name.value == "ward-7"
         assert found.assets[0].owner.value == "Ada Keller"
+
+
+async def test_the_identifier_for_connectors_is_shown_to_people_and_stands_nowhere_in_the_entry(
+    world: AssetsWorld,
+) -> None:
+    made = await world.register("ward-9", external_id="agent-of-ada")
+    asked = read.GetAssetRequest(tenant_id=world.tenant_id, asset_id=made.asset_id, min_position=made.position)
+    assert (await world.analyst.call(world.read.GetAsset, asked)).asset.external_id == "agent-of-ada"
+    (entry,) = await world.foundation.ledger.feed.read_entries(TenantId(world.tenant_id), made.position, 1)
+    assert b"agent-of-ada" not in entry.entry
 
 
 async def test_nobody_of_another_tenant_sees_an_asset(world: AssetsWorld) -> None:

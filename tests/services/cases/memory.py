@@ -34,7 +34,11 @@ class SearchKeys:
     """The one key that indexes are made with."""
 
     async def search_key(self, tenant_id: TenantId) -> bytes:
-        return hashlib.sha256(tenant_id.encode()).digest()
+        return search_key_of(tenant_id)
+
+
+def search_key_of(tenant_id: TenantId) -> bytes:
+    return hashlib.sha256(tenant_id.encode()).digest()
 
 
 class PlainOpenings:

@@ -125,7 +125,8 @@ class CasesService:
             business_context=None,
             name_index="",
             address_indexes=(),
-            external_id=name,
+            external_id=Sealed.of(name, subject=asset_id),
+            external_id_index=None,
         )
         await self.record(self.assets, asset_id, event)
         return asset_id

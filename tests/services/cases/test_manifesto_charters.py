@@ -93,9 +93,12 @@ async def test_ransomware_at_the_clinic_is_eliminated_on_every_affected_device_w
     assert all(world.edr.state[f"admission-{number}"]["process"] == "stopped" for number in range(3))
 
 
-async def test_the_administrators_odd_access_is_asked_about_over_a_channel_that_is_not_suspect(world: World) -> None:
+@pytest.mark.parametrize("clear", [False, True], ids=["sealed", "in the clear, as it was"])
+async def test_the_administrators_odd_access_is_asked_about_over_a_channel_that_is_not_suspect(
+    world: World, clear: bool
+) -> None:
     account = world.asset(
-        "acct-it-admin", AssetClass.PRIVILEGED_IDENTITY, kind=AssetKind.ACCOUNT, group="administrators"
+        "acct-it-admin", AssetClass.PRIVILEGED_IDENTITY, kind=AssetKind.ACCOUNT, group="administrators", clear=clear
     )
     await world.charter("finance")
     detection = world.detection(account, techniques=("T1078.002",), severity=4)
@@ -131,9 +134,10 @@ async def test_the_administrators_odd_access_is_asked_about_over_a_channel_that_
     assert world.events(NoticeSent) == []
 
 
-async def test_the_executives_roles_are_reduced_for_a_while_and_the_account_is_kept(world: World) -> None:
+@pytest.mark.parametrize("clear", [False, True], ids=["sealed", "in the clear, as it was"])
+async def test_the_executives_roles_are_reduced_for_a_while_and_the_account_is_kept(world: World, clear: bool) -> None:
     account = world.asset(
-        "acct-managing-director", AssetClass.EXECUTIVE_IDENTITY, kind=AssetKind.ACCOUNT, group="board"
+        "acct-managing-director", AssetClass.EXECUTIVE_IDENTITY, kind=AssetKind.ACCOUNT, group="board", clear=clear
     )
     digest = await world.charter("executive")
     await world.preauthorise(digest, ["set roles_reduced"], ["board"])

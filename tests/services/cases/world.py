@@ -32,13 +32,16 @@ from contracts.events.subjects import SubjectKind, Verdict
 from contracts.ids import PROVIDER, TenantId, derive_id, stream_name
 from contracts.labels import Label
 from contracts.roles import Role
+from infra.keys.blind_index import external_id_index
 from infra.read_database.policies import Origin, Policy
 from infra.read_database.timers import TimerHandler
 from services.cases.application import CasesApplication
 from services.cases.application.acting import Acting
+from services.cases.application.calling import Calling
 from services.cases.application.carrying_out import CarryingOut
 from services.cases.application.case_work import CaseWork
 from services.cases.application.charters import Charters
+from services.cases.application.contacts import Contacts
 from services.cases.application.content import Content
 from services.cases.application.conversing import Conversing
 from services.cases.application.delivery import Delivery
@@ -46,9 +49,11 @@ from services.cases.application.joining import Joining
 from services.cases.application.merging import Merging
 from services.cases.application.messaging import Messaging
 from services.cases.application.outbox import Intent
+from services.cases.application.page_messages import PageMessages
 from services.cases.application.permitting import Permitting
 from services.cases.application.planning import Planning
 from services.cases.application.posting import Posting
+from services.cases.application.rotas import Rotas
 from services.cases.application.suggesting import Suggesting
 from services.cases.connectors.messages import Messenger
 from services.cases.connectors.port import Acknowledged, NotSeen, Order, Refused, Unknown
@@ -64,7 +69,7 @@ from services.cases.policies.suggest_link_when_traces_drawn import SuggestLinkWh
 from services.cases.projections import VIEWS
 from services.cases.wiring import policies_of
 from tests.services.cases.charters import principal, text_of
-from tests.services.cases.memory import MemoryLedger, MemoryReader, Objects, PlainOpenings, SearchKeys
+from tests.services.cases.memory import MemoryLedger, MemoryReader, Objects, PlainOpenings, SearchKeys, search_key_of
 
 TENANT = TenantId("clinic")
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -151,7 +156,10 @@ class World:
         acting = Acting(ledger, ledger, charters, self.connectors, lambda: self.now)
         delivery = Delivery(PlainOpenings(), self.connectors)  # type: ignore[arg-type]  # what is used of it
         messaging = Messaging(ledger, ledger, ledger, charters)
-        posting = Posting(messaging, PlainOpenings(), self.connectors, lambda: self.now)  # type: ignore[arg-type]  # same
+        openings: Any = PlainOpenings()
+        contacts = Contacts(ledger, ledger, self.connectors)
+        pages = PageMessages(ledger, ledger, ledger, openings, Calling(ledger, Rotas(ledger, ledger)), contacts)
+        posting = Posting(messaging, pages, openings, self.connectors, lambda: self.now)
         return CasesApplication(
             charters,
             CaseWork(ledger, charters),
@@ -162,8 +170,10 @@ class World:
             Planning(ledger, ledger, charters),
             acting,
             CarryingOut(acting, delivery, lambda: self.now),
-            Conversing(ledger, charters),
+            Conversing(ledger, charters, SearchKeys()),  # type: ignore[arg-type]  # what is used of it
             messaging,
+            contacts,
+            pages,
             posting,
             Permitting(ledger, charters, self.objects, self.connectors),  # type: ignore[arg-type]  # what is used of it
         )
@@ -198,7 +208,9 @@ class World:
         kind: AssetKind = AssetKind.SERVER,
         group: str = "all",
         value: int = 3,
+        clear: bool = False,
     ) -> str:
+        """`clear`: registered when the identifier for connectors was not sealed yet."""
         asset_id = derive_id("asset", name)
         event = AssetRegistered(
             asset_id=asset_id,
@@ -212,7 +224,8 @@ class World:
             business_context=None,
             name_index="",
             address_indexes=(),
-            external_id=name,
+            external_id=name if clear else Sealed.of(name, subject=asset_id),
+            external_id_index=None if clear else external_id_index(search_key_of(TENANT), name),
         )
         self.ledger.record(event, stream_name("asset", asset_id), self.call())
         return asset_id

@@ -21,7 +21,7 @@ from tenet.tenancy.v1 import tenancy_admin_pb2, tenancy_pb2
 from contracts.calls import Actor, AuthenticatedBy, Call
 from contracts.commands import Command
 from contracts.events.assets import AssetClass, AssetKind, AssetRegistered
-from contracts.events.base import Sealed
+from contracts.events.base import Event, Sealed
 from contracts.ids import PROVIDER, TenantId, new_id
 from infra.event_store.handler import Unit
 from infra.event_store.ledger import Ledger
@@ -29,7 +29,6 @@ from infra.event_store.repository import Aggregate
 from infra.grpc import Client, serve
 from infra.hosting import Foundation
 from infra.keys.blind_index import address_index, name_index
-from infra.runtime.settings import Settings
 from services.detections import wiring
 from services.detections.domain.sigma.packs import pack_of
 from tests.fixtures.platform import Platform, Running, new_platform, request_id
@@ -42,15 +41,6 @@ RULES = Path(wiring.__file__).parent / "rules"
 def own_pack() -> bytes:
     """The rule pack that Tenet brings, as an archive."""
     return pack_of({path.name: path.read_bytes() for path in RULES.glob("*.yml")})
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Recorded data by others; absent on most machines."""
-    path = Settings.from_env().shared_data
-    if not path.is_dir():
-        pytest.skip(f"recorded data is absent: {path} (set TENET_SHARED_DATA)")
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -130,24 +120,27 @@ class Service:
             name_index=name_index(search_key, name),
             address_indexes=(address_index(search_key, address),),
             external_id=None,
+            external_id_index=None,
         )
-        actor = Actor("somebody", AuthenticatedBy.SERVICE, PROVIDER)
-        call = Call(tenant_id, actor, "RegisterAsset", request_id(), self.foundation.clock())
-
-        async def work(unit: Unit) -> None:
-            unit.append(await unit.load(_ASSET, asset_id), [event])
-
-        async with Ledger.open(self.platform.settings_of("assets"), self.foundation.keys) as ledger:
-            command = _RegisterAsset(tenant_id=tenant_id, request_id=call.request_id)
-            await ledger.handler.handle(call, command, work)
+        await self.record_as_assets(tenant_id, asset_id, event)
         return asset_id
 
+    async def record_as_assets(self, tenant_id: TenantId, stream: str, event: Event) -> int:
+        """Records what the assets service would; the position."""
+        actor = Actor("somebody", AuthenticatedBy.SERVICE, PROVIDER)
+        call = Call(tenant_id, actor, "a test", request_id(), self.foundation.clock())
+        aggregate: Aggregate[int] = Aggregate(event.CATEGORY, int, lambda state, _: state + 1)
 
-class _RegisterAsset(Command):
+        async def work(unit: Unit) -> None:
+            unit.append(await unit.load(aggregate, stream), [event])
+
+        async with Ledger.open(self.platform.settings_of("assets"), self.foundation.keys) as ledger:
+            command = _RecordAsAssets(tenant_id=tenant_id, request_id=call.request_id)
+            return (await ledger.handler.handle(call, command, work)).position
+
+
+class _RecordAsAssets(Command):
     pass
-
-
-_ASSET: Aggregate[int] = Aggregate("asset", int, lambda state, _: state + 1)
 
 
 def batch_request(

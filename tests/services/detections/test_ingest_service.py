@@ -27,6 +27,7 @@ from services.detections.application.record_window import RecordWindow
 from services.detections.domain.formats.reading import BatchReading
 from services.detections.domain.formats.recognition import Format
 from services.detections.domain.sigma.packs import pack_of
+from services.detections.projections import asset_index
 from tests.fixtures.platform import Platform, request_id
 from tests.services.detections.conftest import ROLE, Service, administers, batch_request, reads, serving, writes
 from tests.services.detections.records import harmless, lines, ransom_note, remote_desktop, shadow_copies_deleted
@@ -211,7 +212,10 @@ async def test_hosts_accounts_and_days_are_kept_apart(with_rules: Service) -> No
     assert answer.receipt.raised == 5
 
 
-async def test_a_detection_knows_the_registered_asset_and_ranks_by_its_value(with_rules: Service) -> None:
+async def test_a_detection_knows_the_registered_asset_and_ranks_by_its_value(
+    with_rules: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asset_index, "MAX_WAIT_SECONDS", 60.0)  # A loaded machine may take longer than is waited.
     tenant_id = TenantId(await with_rules.running.onboard())
     asset_id = await with_rules.register_asset(tenant_id, "WARD-3.clinic.example", "10.1.2.3", value=5)
     sensor = await with_rules.sensor(tenant_id)

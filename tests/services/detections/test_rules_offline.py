@@ -93,6 +93,20 @@ def test_rules_may_be_a_folder_or_one_file(tmp_path: Path) -> None:
         assert tenet("match", "--rules", given, "--events", events).stdout == MATCHES
 
 
+def test_the_tests_within_rules_are_run_and_what_fails_is_named(tmp_path: Path) -> None:
+    tested = RULE + b"inline_tests:\n    - {name: it is, match: true, event: "
+    path = tmp_path / "rule.yml"
+    path.write_bytes(tested + json.dumps(shadow_copies_deleted("desk", 1)).encode() + b"}\n")
+    holds = tenet("check", path)
+    assert (holds.returncode, holds.stdout.startswith(b"ok   " + RULE_ID.encode())) == (0, True)
+    path.write_bytes(tested + json.dumps(harmless("desk", 1)).encode() + b"}\n")
+    fails = tenet("check", path)
+    assert fails.returncode == 1
+    assert b"it is: It does not match." in fails.stdout
+    path.write_bytes(BROKEN)
+    assert tenet("check", path).returncode == 1
+
+
 @pytest.mark.parametrize("missing", ["rules", "events"])
 def test_what_is_not_there_is_said_in_a_line(tmp_path: Path, rules: Path, missing: str) -> None:
     given = {"rules": rules, "events": rules} | {missing: tmp_path / "absent"}

@@ -238,7 +238,6 @@ def test_a_changed_rule_runs_beside_what_the_engine_has_made_and_learnt_of_the_o
     assert after._base is engine._base
     assert names(after.match(ROUTE, both)) == [SECOND]
     assert names(after.match(ROUTE, {"A": "y", "B": "x"})) == [FIRST, SECOND]
-    assert names(after.match(ROUTE, {"A": "y", "B": "x"}, frozenset({SECOND}))) == [FIRST]
     back = after.replaced(before.rules)
     assert names(back.match(ROUTE, both)) == [FIRST, SECOND]
     assert not after.replaced(()).match(ROUTE, both)
@@ -246,14 +245,6 @@ def test_a_changed_rule_runs_beside_what_the_engine_has_made_and_learnt_of_the_o
 
 def names(rules: Sequence[CompiledRule]) -> list[str]:
     return [each.rule_id for each in rules]
-
-
-def test_an_excepted_rule_does_not_match_and_the_others_do() -> None:
-    one = compile_rule(rule(ONE, ident=FIRST))
-    two = compile_rule(rule(ONE, ident=SECOND))
-    engine = Engine([one, two])
-    assert engine.match(ROUTE, {"A": "x"}, frozenset({one.rule_id})) == [two]
-    assert engine.match(ROUTE, {"A": "x"}) == [one, two]
 
 
 @pytest.mark.parametrize(
@@ -314,16 +305,16 @@ def test_keywords_are_found_however_json_writes_them(words: list[str], value: st
     assert json.loads(line) == fields
     for some in (rules, rules[:2], rules[4:5]):
         wanted = [each for each in some if holds(each.expression, fields)]
-        assert list(Engine(some).match(ROUTE, fields, frozenset(), line)) == wanted
+        assert list(Engine(some).match(ROUTE, fields, line)) == wanted
 
 
 def test_a_letter_written_as_an_escape_is_still_a_letter() -> None:
     needle = compile_rule(rule("s:\n    - 'needle'\ncondition: s"))
     for text in (b"n\\u0065edle", b"n\\u0045EDLE", b"c:\\\\n\\u0065edle"):
         line = b'{"A": "%s"}' % text
-        assert Engine([needle]).match(ROUTE, json.loads(line), frozenset(), line) == [needle]
+        assert Engine([needle]).match(ROUTE, json.loads(line), line) == [needle]
     harmless = b'{"A": "c:\\\\users\\\\n"}'
-    assert not Engine([needle]).match(ROUTE, json.loads(harmless), frozenset(), harmless)
+    assert not Engine([needle]).match(ROUTE, json.loads(harmless), harmless)
 
 
 def test_a_plan_of_one_event_id_runs_only_what_may_match_it() -> None:

@@ -17,6 +17,7 @@ from contracts.errors import LedgerReadOnly
 from contracts.events.ledger import LedgerReopened, LogKeyIntroduced, ReopeningProposed
 from contracts.ids import PROVIDER, TenantId, schema_of
 from infra.cli.__main__ import app
+from infra.cli.proofs import EXIT_NOT_CHECKED
 from infra.cli.session import Session
 from infra.event_store.roles import LEDGER_DATABASE
 from infra.grpc import RemoteError
@@ -29,6 +30,7 @@ from infra.transparency.witness_protocol import AddCheckpoint
 from services.ledger import wiring
 from services.ledger.application.first_keys import FirstKeys
 from services.ledger.application.log_digests import LogDigests
+from services.ledger.domain.errors import LedgerNotClosed, LedgerNotRestored
 from tests.fixtures.platform import ROLE, Platform, Running
 from tests.services.ledger.test_audit_bundles import auditor, take, wanted
 
@@ -83,12 +85,17 @@ async def broken_ledger(running: Running, platform: Platform, sealing: Sealing) 
     statement = "DELETE FROM {t}.openings WHERE event_id IN (SELECT event_id FROM {t}.events WHERE position >= 7)"
     as_superuser(platform, tenant_id, statement)
     as_superuser(platform, tenant_id, "DELETE FROM {t}.events WHERE position >= 7")
+    await closed(running, TenantId(tenant_id))
+    return tenant_id
+
+
+async def closed(running: Running, tenant_id: TenantId) -> None:
+    """Waits until the sealer has closed it."""
     placements = running.ledger.ledger.placements
     async with asyncio.timeout(20):
-        while not (await placements.find(TenantId(tenant_id))).read_only:
-            placements.forget(TenantId(tenant_id))
+        while not (await placements.find(tenant_id)).read_only:
+            placements.forget(tenant_id)
             await asyncio.sleep(0.05)
-    return tenant_id
 
 
 async def events_of(running: Running, event: type[Any]) -> list[Any]:
@@ -204,6 +211,40 @@ async def test_two_administrators_reopen_a_closed_ledger_under_a_new_origin(
     assert (await witness.add_checkpoint(AddCheckpoint(0, (), before).encode())).status == 404
 
 
+async def test_the_providers_own_ledger_is_opened_once_it_was_restored_and_not_before(
+    running: Running, platform: Platform, sealing: Sealing
+) -> None:
+    ledger, opening = running.ledger.ledger, wiring.opening_restored(running.ledger)
+    size = await ledger.feed.head(PROVIDER)
+    await sealed(sealing, PROVIDER, size)
+    origin, held = sealing.origin(PROVIDER), checkpoint_of(sealing, PROVIDER)
+    with pytest.raises(LedgerNotClosed):
+        await opening.open_restored(PROVIDER, [held])
+    for table in ("openings", "events"):
+        as_superuser(platform, PROVIDER, f"CREATE TABLE {table}_backup AS SELECT * FROM {{t}}.{table}")
+    last = "event_id = (SELECT event_id FROM {t}.events ORDER BY position DESC LIMIT 1)"
+    as_superuser(platform, PROVIDER, f"DELETE FROM {{t}}.openings WHERE {last}")
+    as_superuser(platform, PROVIDER, f"DELETE FROM {{t}}.events WHERE {last}")
+    try:
+        await closed(running, PROVIDER)
+        with pytest.raises(LedgerNotRestored) as refusal:
+            await opening.open_restored(PROVIDER, [held])
+        assert refusal.value.metadata["first_position"] == str(size - 1)
+        with pytest.raises(RemoteError, match="LEDGER_READ_ONLY"):
+            await running.register(PROVIDER)
+    finally:
+        for table in ("events", "openings"):
+            statement = f"INSERT INTO {{t}}.{table} SELECT * FROM {table}_backup ON CONFLICT DO NOTHING"
+            as_superuser(platform, PROVIDER, statement)
+            as_superuser(platform, PROVIDER, f"DROP TABLE {table}_backup")
+    assert (await opening.open_restored(PROVIDER, [held])).findings.count == 0
+    running.tenancy.ledger.placements.forget(PROVIDER)
+    await running.register(PROVIDER)
+    await sealed(sealing, PROVIDER, await ledger.feed.head(PROVIDER))
+    assert sealing.origin(PROVIDER) == origin, "the log goes on, under the same origin"
+    assert (await check(running, PROVIDER, held)).finding_count == 0
+
+
 async def test_the_key_that_a_log_was_born_with_is_recorded_once(running: Running, sealing: Sealing) -> None:
     tenant_id = await running.onboard()
     await running.note(tenant_id, "seen")
@@ -246,11 +287,15 @@ async def test_the_command_line_checks_a_ledger_and_takes_receipts_and_proofs_th
         "range": ("proof", "range", "--from", "1", "--to", "5"),
     }
     for kind, words in commands.items():
-        file = tmp_path / f"{kind}.tlog-proof"
+        file = tmp_path / f"{kind}.txt"
         taken = await tenet(*words, "--tenant", tenant_id, "-o", str(file))
         assert taken.exit_code == 0, taken.output
         checked = CliRunner().invoke(app, ["verify", str(file), "--key", keys[0].encode()])
         assert checked.exit_code == 0, checked.output
+        unnamed = CliRunner().invoke(app, ["verify", str(file)])
+        assert unnamed.exit_code == EXIT_NOT_CHECKED
+        assert "name the log by its verifier key" in unnamed.output
+    assert "PROVIDERS_LEDGER_CLOSED" in (await tenet("audit", "keys", "--tenant", tenant_id)).output
     as_superuser(platform, tenant_id, "UPDATE {t}.events SET topic = 'tenet.cases.Other' WHERE position = 3")
     found = await tenet("audit", "check", "--tenant", tenant_id)
     assert found.exit_code == 1

@@ -9,6 +9,7 @@ from contracts.events.assets import (
     FindingFixReported,
     FindingFixVerified,
     FindingKind,
+    FindingReassessed,
     FindingReported,
     FindingValidated,
     SensorRegistered,
@@ -73,6 +74,7 @@ def asset(history: History, asset_id: str, *, name: str = "ward-7", owner: str |
             name_index="i",
             address_indexes=(),
             external_id=None,
+            external_id_index=None,
         ),
     )
 
@@ -376,6 +378,13 @@ def finding(history: History, finding_id: str, *, exploited: bool | None = True,
             label=Label.AMBER,
             source="scanner",
         ),
+    )
+
+
+def reassess_finding(history: History, finding_id: str, *, exploited: bool, likelihood: int) -> int:
+    return history.record(
+        f"finding-{finding_id}",
+        FindingReassessed(finding_id=finding_id, likelihood_millionths=likelihood, known_exploited=exploited, feeds=()),
     )
 
 

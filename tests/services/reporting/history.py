@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.calls import Actor, AuthenticatedBy
-from contracts.events.base import Envelope, Event, Recorded, Sealed, sealed_values
+from contracts.events.base import Envelope, Event, Fact, Recorded, Sealed, sealed_values
 from contracts.ids import PROVIDER, StreamName, TenantId
 from infra.disclosure.opener import Opened, Words
 
@@ -31,7 +31,14 @@ class History:
         self.at += timedelta(**duration)
         return self
 
-    def record(self, stream: str, event: Event, actor: Actor = ANALYST, occurred_at: datetime | None = None) -> int:
+    def record(
+        self,
+        stream: str,
+        event: Event,
+        actor: Actor = ANALYST,
+        occurred_at: datetime | None = None,
+        facts: tuple[Fact, ...] = (),
+    ) -> int:
         position = len(self.entries)
         self.versions[stream] = self.versions.get(stream, 0) + 1
         event_id = f"event-{position}"
@@ -48,7 +55,7 @@ class History:
             correlation_id="",
             causation=None,
             trace_parent="",
-            facts=(),
+            facts=facts,
             request_key=None,
             request_digest=None,
         )

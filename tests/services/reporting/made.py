@@ -4,6 +4,7 @@ from typing import Any
 
 from contracts.labels import Audience
 from services.reporting.domain.chronicle import Chronicle
+from services.reporting.domain.definitions import DEFINITIONS_VERSION
 from services.reporting.domain.model import build, figures_of
 from services.reporting.domain.period import TZDATA_VERSION, month_bounds
 from services.reporting.domain.scope import Scope
@@ -12,10 +13,16 @@ from tests.services.reporting.history import History
 ZONE = "Europe/Zurich"
 
 
-def scope_of(history: History, *, as_of: int | None = None, audience: Audience = Audience.CUSTOMER) -> Scope:
+def scope_of(
+    history: History,
+    *,
+    as_of: int | None = None,
+    audience: Audience = Audience.CUSTOMER,
+    definitions_version: str = DEFINITIONS_VERSION,
+) -> Scope:
     position = len(history.entries) - 1 if as_of is None else as_of
     bounds = month_bounds(2026, 11, ZONE)
-    return Scope(history.tenant_id, "November", audience, *bounds, ZONE, TZDATA_VERSION, position)
+    return Scope(history.tenant_id, "November", audience, *bounds, ZONE, TZDATA_VERSION, position, definitions_version)
 
 
 def chronicle_of(history: History, **more: Any) -> Chronicle:

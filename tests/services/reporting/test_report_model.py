@@ -14,7 +14,7 @@ from contracts.events.cases import (
     CharterProposed,
     PreauthorisationSigned,
 )
-from contracts.events.detections import DetectionValidationWithdrawn
+from contracts.events.detections import DetectionFoundByHunt, DetectionValidationWithdrawn
 from contracts.events.subjects import Verdict
 from contracts.labels import Audience, Label
 from services.reporting.domain.chronicle import Chronicle
@@ -154,6 +154,17 @@ def test_an_activity_later_than_its_detection_is_doubtful_and_in_no_figure() -> 
     assert figures_of(model)["durations.detect_lag"]["n"] == 1
 
 
+def test_what_a_hunt_raises_counts_in_no_lag_and_what_it_adds_to_does() -> None:
+    history = History()
+    clinic.detection(history, "detection-live")
+    clinic.detection(history, "detection-late", lag=timedelta(days=30))
+    found = DetectionFoundByHunt(detection_id="detection-late", hunt_id="hunt-1", count=1)
+    history.record("detection-late", found)
+    history.record("detection-live", found.model_copy(update={"detection_id": "detection-live"}))
+    lag = figures_of(model_of(history))["durations.detect_lag"]
+    assert lag["n"] == 1
+
+
 def test_silence_counts_after_two_intervals_and_blind_time_from_the_last_sign_of_life() -> None:
     model = model_of(clinic.month())
     made = figures_of(model)
@@ -174,6 +185,22 @@ def test_missing_inputs_of_findings_are_counted_as_missing() -> None:
     assert made["findings.missing.known_exploited"]["value"] == 1
     assert made["findings.exposure_time.exploited"]["n"] == 1
     assert made["findings.exposure_time.others"]["open"] == 1
+
+
+def test_what_feeds_say_of_a_finding_counts_from_when_they_said_it() -> None:
+    history = History()
+    clinic.finding(history, "finding-1", exploited=None)
+    before = figures(history)
+    assert before["findings.missing.known_exploited"]["value"] == 1
+    clinic.reassess_finding(history, "finding-1", exploited=True, likelihood=900_000)
+    after = figures(history)
+    assert (before["findings.exploited_open_at_end"]["value"], after["findings.exploited_open_at_end"]["value"]) == (
+        0,
+        1,
+    )
+    assert after["findings.exploited_open_at_start"]["value"] == 0
+    for name in ("likelihood", "known_exploited"):
+        assert after[f"findings.missing.{name}"]["value"] == 0
 
 
 def test_needs_have_an_owner_and_end_when_they_are_met() -> None:

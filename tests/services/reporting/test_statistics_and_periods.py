@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.intervals import wilson_permille
 from services.reporting.domain.errors import PeriodEmpty, TimeZoneUnknown
 from services.reporting.domain.figures import runs_of
 from services.reporting.domain.period import explicit_bounds, month_bounds
 from services.reporting.domain.restatement import _runs_between
-from services.reporting.domain.statistics import quantile, wilson_permille
+from services.reporting.domain.statistics import quantile
 from services.reporting.servicer.drilling import page_of
 from services.reporting.servicer.plain_words import bytes_text, duration_text
 

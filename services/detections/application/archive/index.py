@@ -52,11 +52,12 @@ class ArchiveIndex:
                 )
 
     async def replace(self, tenant_id: TenantId, old: Sequence[ArchiveFile], new: ArchiveFile) -> bool:
-        """Puts one file in the place of several; False, and nothing changes, when one of them is gone already."""
+        """Puts one file in the place of several; False, and nothing changes, when one of them is not as it was."""
         async with self._database.writing([tenant_id]) as conn, conn.transaction() as transaction:
             cursor = await conn.execute(
-                "DELETE FROM archive_files WHERE tenant_id = %s AND hour = %s AND position = ANY (%s) RETURNING 1",
-                (tenant_id, new.hour, [file.position for file in old]),
+                "DELETE FROM archive_files WHERE tenant_id = %s AND hour = %s AND (position, sha256) IN ("
+                "SELECT * FROM unnest(%s::bigint[], %s::text[])) RETURNING 1",
+                (tenant_id, new.hour, [file.position for file in old], [file.sha256 for file in old]),
             )
             if len(await cursor.fetchall()) != len(old):
                 transaction.force_rollback = True

@@ -14,9 +14,10 @@ from contracts.errors import TenetError
 from contracts.ids import TenantId
 from infra.object_store.port import ObjectStore
 from infra.read_database.sources import Tenants
-from services.detections.application.archive.archiving import HOUR, total_size
+from services.detections.application.archive.archiving import total_size
 from services.detections.application.archive.index import ArchiveFile, ArchiveIndex
-from services.detections.application.archive.parquet import Scratch, merge
+from services.detections.application.archive.rows import HOUR
+from services.detections.application.archive.writer import ArchiveWriter
 from services.detections.config import (
     ARCHIVE_RETENTION,
     KEEP_ARCHIVE_SECONDS,
@@ -33,11 +34,11 @@ class Keeping:
         self,
         archive: ObjectStore,
         index: ArchiveIndex,
-        scratch: Scratch,
+        writer: ArchiveWriter,
         tenants: Tenants,
         clock: Callable[[], datetime],
     ) -> None:
-        self._archive, self._index, self._scratch = archive, index, scratch
+        self._archive, self._index, self._writer = archive, index, writer
         self._tenants, self._clock = tenants, clock
 
     async def run(self) -> None:
@@ -74,11 +75,12 @@ class Keeping:
 
     async def _merge(self, tenant_id: TenantId, members: Sequence[ArchiveFile]) -> None:
         contents = [await self._archive.get(tenant_id, file.sha256) for file in members]
-        merged = await asyncio.to_thread(merge, self._scratch, contents)
+        merged = await self._writer.merged(contents)
         reference = await self._archive.put(tenant_id, merged.content)
         latest = max(file.position for file in members)
         received = max(file.received_at for file in members)
         one = ArchiveFile(members[0].hour, latest, reference.sha256, merged.records, len(merged.content), received)
-        if await self._index.replace(tenant_id, members, one):
-            for file in members:
-                await self._archive.delete(tenant_id, file.sha256)
+        # Where something was erased from one of them meanwhile, the next round merges what there is then.
+        gone = members if await self._index.replace(tenant_id, members, one) else [one]
+        for file in gone:
+            await self._archive.delete(tenant_id, file.sha256)

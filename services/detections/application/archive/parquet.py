@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import duckdb
 import orjson
 
 from infra.keys.files import make_directory
-from services.detections.application.archive.rows import COLUMNS
+from services.detections.application.archive.rows import COLUMNS, source_of
 from services.detections.config import ARCHIVE_MEMORY, MAX_RECORD_BYTES
 
 _READ_AS = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items())
@@ -24,7 +25,7 @@ class Scratch:
     """A private directory for plain files, empty when the service starts and after each use."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
 
     @classmethod
     def open(cls, directory: Path) -> "Scratch":
@@ -35,8 +36,12 @@ class Scratch:
 
     @contextmanager
     def room(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(dir=self._directory) as room:
+        with tempfile.TemporaryDirectory(dir=self.directory) as room:
             yield Path(room)
+
+    def database(self) -> duckdb.DuckDBPyConnection:
+        """One in memory for all files; what does not fit there lies within this directory, too."""
+        return _database(self.directory / "spilled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def write(scratch: Scratch, rows: Sequence[Mapping[str, Any]]) -> ParquetFile:
             f"read_json('{lines}', format='newline_delimited', columns={{{_READ_AS}}},"
             f" maximum_object_size={_JSON_ROOM * MAX_RECORD_BYTES})"
         )
-        _copy(source, target)
+        _copy(scratch, source, target)
         return ParquetFile(target.read_bytes(), len(rows))
 
 
@@ -65,16 +70,26 @@ def merge(scratch: Scratch, contents: Sequence[bytes]) -> ParquetFile:
         for path, content in zip(parts, contents, strict=True):
             path.write_bytes(content)
         target = room / "merged.parquet"
-        records = _copy(f"read_parquet([{', '.join(repr(str(path)) for path in parts)}])", target)
+        records = _copy(scratch, source_of([str(path) for path in parts]), target)
         return ParquetFile(target.read_bytes(), records)
 
 
-def _copy(source: str, target: Path) -> int:
+def _copy(scratch: Scratch, source: str, target: Path) -> int:
+    with scratch.database().cursor() as cursor:
+        return copy(cursor, source, target)
+
+
+def copy(cursor: duckdb.DuckDBPyConnection, source: str, target: Path) -> int:
     """Writes what a source gives to a file; how many rows it gave. The paths are this program's own."""
-    with duckdb.connect(config={"threads": 1, "memory_limit": ARCHIVE_MEMORY}) as connection:
-        connection.execute(
-            f"COPY (SELECT * FROM {source} ORDER BY occurred_at, batch_position, record)"  # noqa: S608  # See above.
-            f" TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
-        )
-        row = connection.fetchone()
+    cursor.execute(
+        f"COPY (SELECT * FROM {source} ORDER BY occurred_at, batch_position, record)"  # noqa: S608  # See above.
+        f" TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+    )
+    row = cursor.fetchone()
     return int(row[0]) if row else 0
+
+
+@cache
+def _database(spilled: Path) -> duckdb.DuckDBPyConnection:
+    """Kept: to open one costs several times as much as writing a small file does."""
+    return duckdb.connect(config={"threads": 1, "memory_limit": ARCHIVE_MEMORY, "temp_directory": str(spilled)})

@@ -1,13 +1,16 @@
 """A record as a row of the archive, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
 from services.detections.domain.formats.records import Alert, LogSource, Record, Source
+
+HOUR = timedelta(hours=1)
+"""How much of a tenant's telemetry lies in one file, by when it happened."""
 
 COLUMNS: Mapping[str, str] = {
     "occurred_at": "TIMESTAMPTZ",
@@ -23,8 +26,13 @@ COLUMNS: Mapping[str, str] = {
     "text": "VARCHAR",
     "alert": "JSON",
     "logsource": "JSON",
+    "key": "VARCHAR",
 }
-"""What a hunt in SQL sees, with DuckDB's types. `fields` are the log source's own, named as Sigma rules name them."""
+"""What a hunt in SQL sees, with DuckDB's types. `fields` are the log source's own, named as Sigma rules name them.
+
+`key`, in hexadecimal, is the same for a record that a sensor has sent twice. A file that was written before there was
+such a column has null there.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,10 @@ class BatchOrigin:
     sha256: str
     sensor_id: str
     received_at: datetime
+
+
+def hour_of(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def row_of(record: Record, origin: BatchOrigin, occurred_at: datetime) -> dict[str, Any]:
@@ -53,11 +65,25 @@ def row_of(record: Record, origin: BatchOrigin, occurred_at: datetime) -> dict[s
         "text": record.text,
         "alert": asdict(record.alert) if record.alert else None,
         "logsource": asdict(record.logsource) if record.logsource else None,
+        "key": record.key.hex(),
     }
 
 
+def source_of(paths: Sequence[str]) -> str:
+    """A relation in SQL with all columns over these Parquet files, also over none. The paths are this program's own."""
+    nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items())
+    if not paths:
+        return f"(SELECT {nothing} WHERE false)"  # Own names.
+    files = ", ".join(repr(path) for path in paths)
+    chosen = ", ".join(COLUMNS)
+    return (
+        f"(SELECT {chosen} FROM (SELECT {nothing} WHERE false"  # noqa: S608  # Own names and paths.
+        f" UNION ALL BY NAME SELECT * FROM read_parquet([{files}], union_by_name = true)))"
+    )
+
+
 def record_of(row: Mapping[str, Any]) -> Record:
-    """The record of a row as DuckDB gives it back. Its dedupe key is not kept."""
+    """The record of a row as DuckDB gives it back; its key is empty where the file was written without."""
     alert = orjson.loads(row["alert"]) if row["alert"] else None
     logsource = orjson.loads(row["logsource"]) if row["logsource"] else None
     return Record(
@@ -66,7 +92,7 @@ def record_of(row: Mapping[str, Any]) -> Record:
         occurred_at=row["occurred_at"].astimezone(UTC),
         host=row["host"],
         address=row["address"],
-        key=b"",
+        key=bytes.fromhex(row["key"] or ""),
         fields=orjson.loads(row["fields"]),
         alert=Alert(**{**alert, "techniques": tuple(alert["techniques"])}) if alert else None,
         text=row["text"],

@@ -1,22 +1,29 @@
-"""A hunt from its question to its place in the ledger."""
+"""Looks through archived telemetry of one tenant, and records in its ledger what was asked and what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.calls import Call
-from contracts.events.detections import HuntKind
+from contracts.events.base import Fact
+from contracts.events.detections import HuntCompleted, HuntKind
 from contracts.ids import derive_id
 from infra.auth.access_log import AccessLog
-from infra.event_store.handler import CommandHandler, Unit
+from infra.event_store.handler import CommandHandler, Committed, Unit
 from services.detections.application.aggregates import HUNT
 from services.detections.application.hunts import sql_hunts
-from services.detections.application.hunts.selection import Period, Selecting
-from services.detections.config import MAX_HUNTS_AT_ONCE
+from services.detections.application.hunts.matching import Looked, looked_through
+from services.detections.application.hunts.retrospecting import Retrospect, Retrospecting
+from services.detections.application.hunts.selection import Period, Selected, Selecting
+from services.detections.config import MAX_HUNT_HITS_SHOWN, MAX_HUNTS_AT_ONCE
 from services.detections.domain import hunt
 from services.detections.domain.commands import CompleteHunt
 from services.detections.domain.errors import HuntsBusy
+from services.detections.domain.hunt import Outcome
+from services.detections.domain.matching import Matcher
+from services.detections.domain.retrospection import Hit
 
 SUBJECT = "archived telemetry"
 PURPOSE = "hunt"
@@ -24,33 +31,59 @@ PURPOSE = "hunt"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`text` is the SQL; `reason` is why it is asked."""
+    """`text` is the SQL, or what names the rule or the indicators for whom the ledger is opened to; `reason` why it is
+    asked. Without a matcher it is SQL.
+
+    A `dry_run` shows hits and raises nothing. `facts` are what the matcher was made of. `waits` for a place rather than
+    be refused: for what nobody sits before.
+    """
 
     kind: HuntKind
     text: str
     reason: str
     period: Period
+    matcher: Matcher | None = None
+    dry_run: bool = False
+    facts: tuple[Fact, ...] = ()
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
+    """`records` are those of the files at hand; `looked_through` and `found` how many were asked about, and match."""
+
     files: int
     files_in_all: int
     records: int
+    looked_through: int = 0
+    found: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
+    """What is on record; see `HuntCompleted`."""
+
     hunt_id: str
     records: int
     found: int
     truncated: bool
     missing_hours: tuple[datetime, ...]
     detection_ids: tuple[str, ...]
+    known: int
+    hidden: int
     position: int
 
 
-Step = Progress | sql_hunts.Answer | Result
+Step = Progress | sql_hunts.Answer | Hit | Result
+
+
+@dataclass(slots=True)
+class _Finding:
+    """What a hunt has found so far."""
+
+    hits: list[Hit] = field(default_factory=list)
+    found: int = 0
+    truncated: bool = False
 
 
 class Hunting:
@@ -58,56 +91,109 @@ class Hunting:
         self,
         handler: CommandHandler,
         selecting: Selecting,
+        retrospecting: Retrospecting,
         access_log: AccessLog,
     ) -> None:
-        self._handler, self._selecting, self._access_log = handler, selecting, access_log
+        self._handler, self._selecting, self._retrospecting = handler, selecting, retrospecting
+        self._access_log = access_log
         self._places = asyncio.Semaphore(MAX_HUNTS_AT_ONCE)
 
-    async def hunt(self, call: Call, question: Question) -> AsyncIterator[Step]:
-        """How far it is, what was found, and last of all what is on record.
+    async def hunt(self, call: Call, question: Question) -> AsyncGenerator[Step, None]:
+        """How far it is, what was found (the first hits, one by one), and last of all what is on record.
 
-        The access is in the log before anything is opened. Raises HuntsBusy, HuntTooLarge, HuntRefused, HuntTooSlow,
-        HuntFailed, ObjectCorrupt, StoreUnavailable.
+        A hunt that is cancelled before its end records and raises nothing; that somebody looked is in the access log
+        before anything is opened. Raises HuntsBusy, HuntTooLarge, HuntRefused, HuntTooSlow, HuntFailed, ObjectCorrupt,
+        StoreUnavailable.
         """
-        if self._places.locked():
-            raise HuntsBusy("As many hunts as this service makes at once are under way.")
-        async with self._places:
+        async with self._place(question):
             files = await self._selecting.listed(call.tenant_id, question.period)
             await self._access_log.record(call.tenant_id, call.actor.id, subjects=[SUBJECT], purpose=PURPOSE)
             yield Progress(0, len(files), 0)
-            async with self._selecting.opened(call.tenant_id, files) as selected:
-                yield Progress(len(selected.files), len(files), selected.records)
-                answer = await sql_hunts.answer(question.text, selected.paths)
+            finding = _Finding()
+            async with (
+                self._selecting.opened(call.tenant_id, files) as selected,
+                aclosing(self._steps(question, selected, len(files), finding)) as steps,
+            ):
+                async for step in steps:
+                    yield step
+            yield await self._recorded(call, question, selected, finding)
+
+    @asynccontextmanager
+    async def _place(self, question: Question) -> AsyncIterator[None]:
+        if self._places.locked() and not question.waits:
+            raise HuntsBusy("As many hunts as this service makes at once are under way.")
+        async with self._places:
+            yield
+
+    async def _steps(
+        self, question: Question, selected: Selected, files_in_all: int, finding: _Finding
+    ) -> AsyncGenerator[Step, None]:
+        """Gathers into `finding` on the way."""
+        yield Progress(len(selected.files), files_in_all, selected.records)
+        if question.matcher is None:
+            answer = await sql_hunts.answer(question.text, selected.paths)
+            finding.found, finding.truncated = len(answer.rows), answer.truncated
             yield answer
-            command = CompleteHunt(
-                tenant_id=call.tenant_id,
-                request_id=call.request_id,
-                hunt_id=derive_id("hunt", call.request_key),
-                kind=question.kind,
-                question=question.text,
-                reason=question.reason,
-                start=question.period.start,
-                end=question.period.end,
+            return
+        async with aclosing(looked_through(question.matcher, selected.paths)) as looking:
+            async for step in looking:
+                if isinstance(step, Hit):
+                    finding.hits.append(step)
+                    if len(finding.hits) <= MAX_HUNT_HITS_SHOWN:
+                        yield step
+                else:
+                    finding.found, finding.truncated = step.found, step.truncated
+                    yield _progress(step, selected, files_in_all)
+
+    async def _recorded(self, call: Call, question: Question, selected: Selected, finding: _Finding) -> Result:
+        command = CompleteHunt(
+            tenant_id=call.tenant_id,
+            request_id=call.request_id,
+            hunt_id=derive_id("hunt", call.request_key),
+            kind=question.kind,
+            question=question.text,
+            reason=question.reason,
+            start=question.period.start,
+            end=question.period.end,
+            dry_run=question.dry_run,
+        )
+
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(HUNT, command.hunt_id)
+            came = Retrospect()
+            if finding.hits and not question.dry_run:
+                came = await self._retrospecting.append(unit, call, command.hunt_id, finding.hits)
+            for fact in question.facts:
+                unit.cite(fact)
+            outcome = Outcome(
                 files=len(selected.files),
                 records=selected.records,
                 missing_hours=len(set(selected.gone)),
-                found=len(answer.rows),
-                truncated=answer.truncated,
+                found=finding.found,
+                truncated=finding.truncated or came.left > 0,
+                known=came.known,
+                hidden=came.hidden,
             )
-            position = await self._record(call, command)
-            yield Result(
-                command.hunt_id,
-                selected.records,
-                len(answer.rows),
-                answer.truncated,
-                tuple(sorted(set(selected.gone))),
-                (),
-                position,
-            )
+            unit.append(loaded, hunt.complete(loaded.state, command, outcome, came.detection_ids, came.hits_sha256))
 
-    async def _record(self, call: Call, command: CompleteHunt) -> int:
-        async def work(unit: Unit) -> None:
-            loaded = await unit.load(HUNT, command.hunt_id)
-            unit.append(loaded, hunt.complete(loaded.state, command, ()))
+        return _result(await self._handler.handle(call, command, work), tuple(sorted(set(selected.gone))))
 
-        return (await self._handler.handle(call, command, work)).position
+
+def _progress(looked: Looked, selected: Selected, files_in_all: int) -> Progress:
+    return Progress(len(selected.files), files_in_all, selected.records, looked.records, looked.found)
+
+
+def _result(committed: Committed, missing: tuple[datetime, ...]) -> Result:
+    """Of a hunt that was asked for again: what it came to the first time."""
+    event = next(each.event for each in committed.recorded if isinstance(each.event, HuntCompleted))
+    return Result(
+        event.hunt_id,
+        event.records,
+        event.found,
+        event.truncated,
+        missing,
+        event.detection_ids,
+        event.known,
+        event.hidden,
+        committed.position,
+    )

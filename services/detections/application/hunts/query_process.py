@@ -3,12 +3,14 @@
 The question comes from outside. So the process can reach the given files and nothing else, changes nothing, has a limit
 of memory, and is ended by its parent when its time is over; what it does to itself hurts nobody else.
 
-Standard input: JSON of `files`, `sql`, `memory_limit`, `max_rows`, `max_bytes`, `columns`. Standard output, as JSON
+Standard input: JSON of `files`, `sql`, `memory_limit`, `address_space`, `max_rows`, `max_bytes`. Standard output, as JSON
 lines: the columns' names; then each row as an array of texts, numbers, booleans and null; then an object with `rows`
-and `truncated`. Instead of all that an object with `refused` and a message.
+and `truncated`. Instead of all that an object with `refused` and a message. Numbers that JSON cannot say, or not all
+readers of it (beyond 64 bits, not finite), are texts.
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -17,8 +19,12 @@ from typing import Any
 
 import duckdb
 
+from services.detections.application.archive.rows import source_of
+from services.detections.application.hunts.confinement import confine, database
+
 ROWS_AT_ONCE = 1_000
 CONFINEMENT = ("enable_external_access = false", "allow_community_extensions = false", "lock_configuration = true")
+WIDEST_INTEGER = 64
 READ_ONLY = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN})
 
 
@@ -28,8 +34,8 @@ class Refused(Exception):
 
 def answer(question: Mapping[str, Any]) -> Iterator[Any]:
     """The values of the output's lines. Raises Refused and duckdb.Error."""
-    with duckdb.connect(config={"memory_limit": question["memory_limit"], "threads": 1}) as connection:
-        _confine(connection, question)
+    with database(question["memory_limit"]) as connection:
+        _open_only(connection, question)
         statement = _statement(connection, question["sql"])
         result = connection.execute(statement)
         yield [column[0] for column in result.description or ()]
@@ -46,17 +52,12 @@ def answer(question: Mapping[str, Any]) -> Iterator[Any]:
         yield {"rows": rows, "truncated": False}
 
 
-def _confine(connection: duckdb.DuckDBPyConnection, question: Mapping[str, Any]) -> None:
+def _open_only(connection: duckdb.DuckDBPyConnection, question: Mapping[str, Any]) -> None:
     """Makes the view `telemetry`, and takes every other way to files, the network and settings."""
-    files, columns = question["files"], question["columns"]
+    files = question["files"]
     if files:
         connection.execute("SET allowed_paths = $1", [files])
-        source = f"FROM read_parquet([{', '.join(map(repr, files))}]) SELECT {', '.join(columns)}"
-    else:
-        nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items())
-        source = f"FROM (SELECT {nothing}) WHERE false"
-    # Paths and columns are the parent's, never the asker's.
-    connection.execute(f"CREATE VIEW telemetry AS {source}")
+    connection.execute(f"CREATE VIEW telemetry AS FROM {source_of(files)}")
     for setting in CONFINEMENT:
         connection.execute(f"SET {setting}")
 
@@ -72,8 +73,12 @@ def _statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statem
 
 def _plain(value: Any) -> Any:
     match value:
-        case None | bool() | int() | float() | str():
+        case None | bool() | str():
             return value
+        case int():
+            return value if value.bit_length() < WIDEST_INTEGER else str(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
         case datetime() | date():
             return value.isoformat()
         case Decimal():
@@ -88,11 +93,14 @@ def _plain(value: Any) -> Any:
 
 def main() -> None:
     question = json.load(sys.stdin)
+    confine(question["address_space"])
     try:
         for value in answer(question):
             sys.stdout.write(json.dumps(value) + "\n")
     except (duckdb.Error, Refused) as error:
         sys.stdout.write(json.dumps({"refused": " ".join(str(error).split())[:500]}) + "\n")
+    except MemoryError:
+        sys.stdout.write(json.dumps({"refused": "The question wants more memory than a hunt has."}) + "\n")
 
 
 if __name__ == "__main__":

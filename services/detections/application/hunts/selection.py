@@ -10,9 +10,10 @@ from pathlib import Path
 from contracts.ids import TenantId
 from infra.object_store.errors import ObjectMissing
 from infra.object_store.port import ObjectStore
-from services.detections.application.archive.archiving import hour_of, total_size
+from services.detections.application.archive.archiving import total_size
 from services.detections.application.archive.index import ArchiveFile, ArchiveIndex
 from services.detections.application.archive.parquet import Scratch
+from services.detections.application.archive.rows import hour_of
 from services.detections.config import MAX_HUNT_BYTES
 from services.detections.domain.errors import HuntTooLarge, PeriodInvalid
 

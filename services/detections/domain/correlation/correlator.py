@@ -24,8 +24,7 @@ class Correlator:
         of_rule = self._of_rule
         for hit in hits:
             for windows in of_rule.get(hit.rule_id, ()):
-                windows.take(hit)
-                if windows.begun or windows.continued:
+                if windows.take(hit):
                     self._pass_on(windows, fired)
         return fired
 
@@ -51,8 +50,7 @@ class Correlator:
                 continue
             hit = as_hit(firing)
             for above in self._of_rule.get(hit.rule_id, ()):
-                above.take(hit)
-                if above.begun or above.continued:
+                if above.take(hit):
                     self._pass_on(above, fired)
 
 

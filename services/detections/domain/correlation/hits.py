@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.detections.config import MAX_CORRELATION_VALUE_CHARACTERS
 from services.detections.domain.correlation.rules import CompiledCorrelation
@@ -29,8 +29,7 @@ class Hit:
     place: tuple[str, str, str, str, str] = ("", "", "", "", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(NamedTuple):
     """A group whose window came to meet the condition; `at` is the end of the window, in microseconds.
 
     `begins` tells that the group was quiet for a timespan before. `hits` lie in the window, oldest first.

@@ -1,7 +1,7 @@
 """Whether a window meets the condition: step by step for hits that come in order, in full for any other window."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from services.detections.domain.correlation.measures import measure, met
@@ -34,6 +34,13 @@ class Judge(Protocol):
 
     def met(self, group: Group, end: int) -> bool:
         """Whether the window that ends at this time meets the condition."""
+        ...
+
+    def met_among(self, group: Group, ends: Sequence[int], known: Sequence[int]) -> list[int]:
+        """Those of the ends whose windows meet the condition, after a hit was inserted at the first of them.
+
+        `known` are those whose windows met it before.
+        """
         ...
 
     def cut(self, group: Group, count: int) -> None:
@@ -77,6 +84,13 @@ class _Events:
         times = group.times
         return met(self._condition, bisect_right(times, end) - bisect_left(times, end - self._span))
 
+    def met_among(self, group: Group, ends: Sequence[int], known: Sequence[int]) -> list[int]:
+        if self._least is None:
+            return [end for end in ends if self.met(group, end)]
+        if _hits_around(group, ends, self._span) < self._least:
+            return []
+        return _still_or_now(ends, known, lambda end: self.met(group, end))
+
     def cut(self, group: Group, count: int) -> None:
         group.low = max(0, group.low - count)
 
@@ -114,6 +128,13 @@ class _Values:
     def met(self, group: Group, end: int) -> bool:
         return met(self._condition, len(set(_values(group, end - self._span, end))))
 
+    def met_among(self, group: Group, ends: Sequence[int], known: Sequence[int]) -> list[int]:
+        if self._least is None:
+            return [end for end in ends if self.met(group, end)]
+        if _hits_around(group, ends, self._span) < self._least:
+            return []
+        return _still_or_now(ends, known, lambda end: self.met(group, end))
+
     def cut(self, group: Group, count: int) -> None:
         del group.values[:count]
         group.counts.clear()
@@ -139,6 +160,9 @@ class _Numbers:
     def met(self, group: Group, end: int) -> bool:
         numbers = [value for value in _values(group, end - self._span, end) if isinstance(value, float)]
         return met(self._condition, measure(self._correlation, numbers))
+
+    def met_among(self, group: Group, ends: Sequence[int], known: Sequence[int]) -> list[int]:
+        return [end for end in ends if self.met(group, end)]
 
     def cut(self, group: Group, count: int) -> None:
         del group.values[:count]
@@ -173,6 +197,11 @@ class _Presences:
             return met(self._condition, sum(present))
         return holds(self._condition, present.__getitem__)
 
+    def met_among(self, group: Group, ends: Sequence[int], known: Sequence[int]) -> list[int]:
+        if self._every and not self._ordered:
+            return _still_or_now(ends, known, lambda end: self.met(group, end))
+        return [end for end in ends if self.met(group, end)]
+
     def cut(self, group: Group, count: int) -> None:
         """The hits that stay are not older than the last that goes; of equal times all go or all stay."""
         last = group.times[count - 1]
@@ -205,6 +234,19 @@ def _wants_every(condition: Comparison | Formula, references: int) -> bool:
     return (
         isinstance(condition, Comparison) and condition.operator is Operator.GTE and condition.threshold == references
     )
+
+
+def _hits_around(group: Group, ends: Sequence[int], span: int) -> int:
+    """How many hits lie in any of the windows that end at these times."""
+    return bisect_right(group.times, ends[-1]) - bisect_left(group.times, ends[0] - span)
+
+
+def _still_or_now(ends: Sequence[int], known: Sequence[int], meets: Callable[[int], bool]) -> list[int]:
+    """For conditions that one more hit can only bring about: windows that met it before are not judged again."""
+    if len(known) == len(ends):
+        return list(ends)
+    still = set(known)
+    return [end for end in ends if end in still or meets(end)]
 
 
 def _values(group: Group, start: int, end: int) -> Sequence[Value]:

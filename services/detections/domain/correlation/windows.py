@@ -44,6 +44,7 @@ class Windows:
         self._span = correlation.span
         self._deferred = correlation.deferred
         self._sources = {rule_id: _Source(correlation, index) for index, rule_id in enumerate(correlation.references)}
+        self._slot_of = {rule_id: source.slot for rule_id, source in self._sources.items()}
         self._slots = len(correlation.references) if correlation.kind in TEMPORAL else 1
         self._judge: Judge = judge_of(correlation)
         self._advance = self._judge.advance
@@ -66,35 +67,43 @@ class Windows:
     def groups(self) -> Iterable[Group]:
         return self._groups.values()
 
-    def take(self, hit: Hit) -> None:
-        """Adds a hit of a rule that the correlation refers to. The same record again changes nothing.
+    def take(self, hit: Hit) -> bool:
+        """Adds a hit of a rule that the correlation refers to; whether there is something to drain.
+
+        The same record again changes nothing.
 
         A hit that is no older than the newest of its group can only change the window that ends with it; all others
         take the slower way of `_place`. This is the hot path of the service, so it is written out in one function.
         """
         source = self._sources[hit.rule_id]
-        key: Key | None = hit.values.get(source.field) if source.field is not None else source.group_of(hit)
-        value: Value = source.value_of(hit) if source.value_fields else ""
+        values = hit.values
+        key: Key | None = values.get(source.field) if source.field is not None else source.group_of(hit)
+        value: Value = ""
+        if source.text_field is not None:
+            value = values.get(source.text_field)
+        elif source.value_fields:
+            value = source.value_of(hit)
         if key is None or value is None:
             self.losses.ungrouped += 1
-            return
+            return False
         group = self._groups.get(key)
         if group is None:
             group = self._begin(key)
         keys = group.keys[source.slot]
         if hit.key in keys:
-            return
+            return False
         at = hit.at
         if at < group.newest or self._deferred:
             self._place(key, group, hit, source, value)
-            return
+            return bool(self.begun or self.continued)
         group.newest = at
         keys.add(hit.key)
         times = group.times
         times.append(at)
         group.hits.append(hit)
         satisfied = group.satisfied
-        if self._advance(group, at, source.index, value):
+        met = self._advance(group, at, source.index, value)
+        if met:
             if not satisfied or at - satisfied[-1] > self._span:
                 satisfied.append(at)
                 self.begun.append((key, at, self._within(group, at)))
@@ -106,6 +115,7 @@ class Windows:
             satisfied.pop()
         if len(times) > group.room:
             self._make_room(group)
+        return met
 
     def _place(self, key: Key, group: Group, hit: Hit, source: "_Source", value: Value) -> None:
         """A hit that comes late, or any hit of a correlation whose windows are judged once they are closed."""
@@ -133,28 +143,38 @@ class Windows:
     def _judge_again(self, key: Key, group: Group, hit: Hit) -> None:
         """Judges every window that a late hit lies in. An episode none of whose windows had fired begins now."""
         first, last = bisect_left(group.times, hit.at), bisect_right(group.times, hit.at + self._span)
-        ends = list(dict.fromkeys(islice(group.times, first, last)))
-        now = [end for end in ends if self._judge.met(group, end)]
+        ends = list(dict.fromkeys(group.times[first:last]))
         satisfied = group.satisfied
         low, high = bisect_left(satisfied, ends[0]), bisect_right(satisfied, ends[-1])
+        before = satisfied[low:high]
+        now = self._judge.met_among(group, ends, before)
         begun: list[int] = []
-        if satisfied[low:high] != now:
-            before = set(satisfied)
+        if before != now:
             satisfied[low:high] = now
-            begun = [episode[0] for episode in self._episodes(satisfied) if before.isdisjoint(episode)]
+            begun = self._beginnings(satisfied, low, low + len(now), before)
             self.begun.extend((key, end, self._within(group, end)) for end in begun)
         if now and not begun:
             self.continued.append((key, now[0], hit))
 
-    def _episodes(self, ends: Sequence[int]) -> list[list[int]]:
-        """Ends with no more than a timespan between one and the next are one episode."""
-        episodes: list[list[int]] = []
-        for end in ends:
-            if episodes and end - episodes[-1][-1] <= self._span:
-                episodes[-1].append(end)
-            else:
-                episodes.append([end])
-        return episodes
+    def _beginnings(self, satisfied: Sequence[int], low: int, high: int, before: Sequence[int]) -> list[int]:
+        """The first ends of the episodes that begin between two places of `satisfied`, where `before` were satisfied.
+
+        Ends with no more than a timespan between one and the next are one episode. What lies outside of the two places
+        was satisfied before, so an episode that reaches there, or has an end of `before`, is no new one.
+        """
+        begun: list[int] = []
+        place, known = low, set(before)
+        while place < high:
+            start, place = place, place + 1
+            while place < high and satisfied[place] - satisfied[place - 1] <= self._span:
+                place += 1
+            if start > 0 and satisfied[start] - satisfied[start - 1] <= self._span:
+                continue
+            if place < len(satisfied) and satisfied[place] - satisfied[place - 1] <= self._span:
+                continue
+            if known.isdisjoint(satisfied[start:place]):
+                begun.append(satisfied[start])
+        return begun
 
     def _close(self, bound: int) -> None:
         """Judges the windows that end before `bound`, which no hit can join any more."""
@@ -206,7 +226,7 @@ class Windows:
         if not count:
             return
         for hit in islice(group.hits, count):
-            group.keys[self._sources[hit.rule_id].slot].discard(hit.key)
+            group.keys[self._slot_of[hit.rule_id]].discard(hit.key)
         self._judge.cut(group, count)
         del group.times[:count]
         del group.hits[:count]
@@ -217,11 +237,12 @@ class Windows:
 class _Source:
     """Where the hits of one referenced rule have what groups and what is counted.
 
-    `field` is the one that groups where there is one; `slot` tells whose records the record's key is told apart from:
-    one that two rules match is one event where events are counted, and a hit of either where rules are.
+    `field` is the one that groups where there is one, `text_field` the one whose texts are counted where there is one.
+    `slot` tells whose records the record's key is told apart from: one that two rules match is one event where events
+    are counted, and a hit of either where rules are.
     """
 
-    __slots__ = ("_group_fields", "_numeric", "field", "index", "slot", "value_fields")
+    __slots__ = ("_group_fields", "_numeric", "field", "index", "slot", "text_field", "value_fields")
 
     def __init__(self, correlation: CompiledCorrelation, index: int) -> None:
         self.index = index
@@ -229,6 +250,7 @@ class _Source:
         self.value_fields = correlation.value_fields[index]
         self._group_fields = correlation.group_fields[index]
         self._numeric = correlation.kind in NUMERIC
+        self.text_field = self.value_fields[0] if len(self.value_fields) == 1 and not self._numeric else None
         self.field = self._group_fields[0] if len(self._group_fields) == 1 else None
 
     def group_of(self, hit: Hit) -> GroupKey | None:
@@ -238,9 +260,9 @@ class _Source:
         return None if "" in key else key
 
     def value_of(self, hit: Hit) -> Value:
-        if len(self.value_fields) == 1:
+        if self._numeric and len(self.value_fields) == 1:
             text = hit.values.get(self.value_fields[0])
-            return number_of(text) if self._numeric and text is not None else text
+            return number_of(text) if text is not None else None
         values = tuple([hit.values.get(name, "") for name in self.value_fields])
         return None if "" in values else values
 

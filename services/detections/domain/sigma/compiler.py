@@ -50,7 +50,7 @@ SEVERITY_OF_LEVEL = {"informational": 1, "low": 2, "medium": 3, "high": 4, "crit
 """OCSF severity_id of Sigma's levels."""
 # The specification's name for `wide`, which pySigma does not know yet.
 modifier_mapping.setdefault("utf16le", SigmaWideModifier)
-_TECHNIQUE = re.compile(r"^attack\.(t\d{4}(?:\.\d{3})?)$", re.IGNORECASE)
+TECHNIQUE = re.compile(r"^attack\.(t\d{4}(?:\.\d{3})?)$", re.IGNORECASE)
 _FLAGS = {
     SigmaRegularExpressionFlag.IGNORECASE: "i",
     SigmaRegularExpressionFlag.MULTILINE: "m",
@@ -99,7 +99,7 @@ def compile_rule(text: bytes, companions: Companions | None = None) -> CompiledR
 
 def _compiled(rule: SigmaRule, expression: Expression, sha256: str) -> CompiledRule:
     level = rule.level.name.lower() if rule.level else ""
-    matches = (_TECHNIQUE.match(f"{tag.namespace}.{tag.name}") for tag in rule.tags)
+    matches = (TECHNIQUE.match(f"{tag.namespace}.{tag.name}") for tag in rule.tags)
     return CompiledRule(
         str(rule.id) if rule.id else sha256[:32],
         rule.title,

@@ -32,20 +32,17 @@ class Engine:
         self._changed: _Layer | None = None
         self._gone = NOTHING
         self._order: Mapping[str, int] = {}
-        self._excepted: dict[frozenset[str], frozenset[str]] = {}
 
-    def match(
-        self, route: Route, fields: Fields, excepted: frozenset[str] = NOTHING, line: bytes | None = None
-    ) -> Sequence[CompiledRule]:
-        """The rules that match a record, in the order of loading, without those excepted by identifier.
+    def match(self, route: Route, fields: Fields, line: bytes | None = None) -> Sequence[CompiledRule]:
+        """The rules that match a record, in the order of loading.
 
         `line`: the JSON text that the fields were read from, where the caller has it; it changes no answer.
         """
         plan = self._base.plan(route, fields)
         if self._changed is None:
-            return plan.match(fields, excepted, line)
-        found = plan.match(fields, self._with_gone(excepted) if excepted else self._gone, line)
-        more = self._changed.plan(route, fields).match(fields, excepted, line)
+            return plan.match(fields, NOTHING, line)
+        found = plan.match(fields, self._gone, line)
+        more = self._changed.plan(route, fields).match(fields, NOTHING, line)
         return sorted([*found, *more], key=lambda rule: self._order[rule.rule_id]) if more else found
 
     def replaced(self, rules: Iterable[CompiledRule]) -> "Engine":
@@ -67,14 +64,6 @@ class Engine:
             engine._gone = frozenset(rule_id for rule_id, _ in gone)
         engine._order = {rule.rule_id: place for place, rule in enumerate(engine.rules)}
         return engine
-
-    def _with_gone(self, excepted: frozenset[str]) -> frozenset[str]:
-        known = self._excepted.get(excepted)
-        if known is None:
-            if len(self._excepted) >= MAX_PLANS:
-                self._excepted.clear()
-            known = self._excepted[excepted] = excepted | self._gone
-        return known
 
 
 @dataclass(slots=True)

@@ -1,17 +1,19 @@
 """A rule pack as published: a zip archive with rules in any folders."""
 
+import hashlib
 import io
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.detections.config import (
     MAX_PACK_BYTES,
     MAX_PACK_FILES,
     MAX_PACK_UNPACKED_BYTES,
     MAX_RULE_BYTES,
+    MAX_RULE_PATH_CHARACTERS,
 )
 from services.detections.domain.correlation.deployed import compile_correlations, is_correlation, known_names
 from services.detections.domain.correlation.rules import CompiledCorrelation
@@ -22,6 +24,7 @@ from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
 
 RULE_KINDS = (".yml", ".yaml")
 _SEPARATOR = re.compile(rb"^---[ \t]*\r?$", re.MULTILINE)
+_INLINE_TESTS = b"\ninline_tests:"
 _SAYS_SOMETHING = re.compile(rb"^[ \t]*[^#\s]", re.MULTILINE)
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -41,6 +44,14 @@ class CompiledPack:
     rules: tuple[CompiledRule, ...]
     failed: tuple[tuple[str, str], ...]
     correlations: tuple[CompiledCorrelation, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Where each rule that runs lies in the pack, by its id."""
+    tested: Mapping[str, bytes] = field(default_factory=dict)
+    """The texts of those rules that bring tests of their own, by rule id."""
+
+    @property
+    def all_rules(self) -> tuple[CompiledRule | CompiledCorrelation, ...]:
+        return (*self.rules, *self.correlations)
 
 
 def compile_pack(archive: bytes, known: Known = _nothing_known) -> CompiledPack:
@@ -55,6 +66,7 @@ def compile_texts(files: Iterable[tuple[str, bytes]], known: Known = _nothing_kn
     """The same for files by their paths."""
     rules: dict[str, CompiledRule] = {}
     texts: dict[str, bytes] = {}
+    paths: dict[str, str] = {}
     correlating: list[tuple[str, bytes]] = []
     companions, sources, failed = _sorted_out(files)
     # Which rules a filter applies to shows when they are parsed, so beside filters nothing is known beforehand.
@@ -73,8 +85,13 @@ def compile_texts(files: Iterable[tuple[str, bytes]], known: Known = _nothing_kn
         else:
             rules[rule.rule_id] = rule
             texts[rule.rule_id] = text
+            paths[rule.rule_id] = path
     correlations, others = compile_correlations(correlating, known_names(texts.items())) if correlating else ([], [])
-    return CompiledPack(tuple(rules.values()), (*failed, *others), tuple(correlations))
+    found = {hashlib.sha256(text).hexdigest(): (path, text) for path, text in correlating}
+    for correlation in correlations:
+        paths[correlation.rule_id], texts[correlation.rule_id] = found[correlation.sha256]
+    tested = {rule_id: text for rule_id, text in texts.items() if _INLINE_TESTS in text}
+    return CompiledPack(tuple(rules.values()), (*failed, *others), tuple(correlations), paths, tested)
 
 
 def _sorted_out(
@@ -110,6 +127,8 @@ def rule_texts(archive: bytes) -> Iterator[tuple[str, bytes]]:
             members = [info for info in opened.infolist() if info.filename.lower().endswith(RULE_KINDS)]
             if len(members) > MAX_PACK_FILES or sum(info.file_size for info in members) > MAX_PACK_UNPACKED_BYTES:
                 raise RulePackUnreadable("The pack has more files, or unpacks to more, than the limit.")
+            if any(len(info.filename) > MAX_RULE_PATH_CHARACTERS for info in members):
+                raise RulePackUnreadable(f"A path in the pack is longer than {MAX_RULE_PATH_CHARACTERS} characters.")
             if any(info.compress_type not in BOUNDED_METHODS for info in members):
                 raise RulePackUnreadable("The pack is compressed by a method other than deflate.")
             for info in sorted(members, key=lambda info: info.filename):
@@ -117,6 +136,20 @@ def rule_texts(archive: bytes) -> Iterator[tuple[str, bytes]]:
                     yield info.filename, member.read(MAX_RULE_BYTES + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise RulePackUnreadable(f"The pack is not a readable zip archive: {error}") from error
+
+
+def rule_text(archive: bytes, path: str) -> bytes | None:
+    """The text of the rule at a path that `compile_pack` gave; None when the pack has nothing there."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        # A rule that shares its file with others has its number behind the file's name.
+        for name in (path, path.rpartition("#")[0]):
+            if name not in opened.NameToInfo:
+                continue
+            with opened.open(name) as member:
+                for found, text in _documents(name, member.read(MAX_RULE_BYTES + 1)):
+                    if found == path:
+                        return text
+    return None
 
 
 def pack_of(texts: Mapping[str, bytes]) -> bytes:

@@ -8,7 +8,7 @@ fields allow: a few memory look-ups and as many `and`s of integers, which end as
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.detections.config import MAX_EXCEPTIONS_REMEMBERED
+from services.detections.config import MAX_REPLACED_SETS_REMEMBERED
 from services.detections.domain.sigma.clauses import Clause
 from services.detections.domain.sigma.compiler import CompiledRule
 from services.detections.domain.sigma.evaluation import Fields, holds
@@ -52,11 +52,11 @@ class Plan:
         self._keywords = KeywordTests(keywords, self._all, keeper) if keywords else None
         fields = {name: FieldTests(each, self._all, memory, keeper) for name, each in tests.items()}
         self._steps = [(name, fields[name].memory, fields[name]) for name in _ordered(fields, self._all)]
-        self._exceptions: dict[frozenset[str], int] = {}
+        self._masks: dict[frozenset[str], int] = {}
 
-    def match(self, fields: Fields, excepted: frozenset[str], line: bytes | None) -> Sequence[CompiledRule]:
-        """The rules that match a record, in their order, without those excepted by identifier."""
-        left = self._without(excepted) if excepted else self._all
+    def match(self, fields: Fields, gone: frozenset[str], line: bytes | None) -> Sequence[CompiledRule]:
+        """The rules that match a record, in their order, without those that are gone, by identifier."""
+        left = self._without(gone) if gone else self._all
         if self._keywords is not None:
             # First, because the rules that look for keywords ask for little else, and would leave the search no end.
             left &= self._keywords.allowed(fields, line)
@@ -74,18 +74,16 @@ class Plan:
                 return NONE
         return self._matched(left, fields) if left else NONE
 
-    def _without(self, excepted: frozenset[str]) -> int:
-        known = self._exceptions.get(excepted)
+    def _without(self, gone: frozenset[str]) -> int:
+        known = self._masks.get(gone)
         if known is None:
             known = self._all
             for place, outcome in enumerate(self._outcomes):
-                if outcome.rule.rule_id in excepted:
+                if outcome.rule.rule_id in gone:
                     known &= ~(1 << place)
-            # A tenant without exceptions among these rules shares the integer of all.
-            known = self._all if known == self._all else known
-            if len(self._exceptions) >= MAX_EXCEPTIONS_REMEMBERED:
-                self._exceptions.clear()
-            self._exceptions[excepted] = known
+            if len(self._masks) >= MAX_REPLACED_SETS_REMEMBERED:
+                self._masks.clear()
+            self._masks[gone] = known
         return known
 
     def _matched(self, left: int, fields: Fields) -> Sequence[CompiledRule]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from contracts.errors import DataLoss
 from contracts.events.base import Event, Recorded
 from services.reporting.domain.chronicle.mandates import Mandates
+from services.reporting.domain.chronicle.promises import Promises
 from services.reporting.domain.chronicle.publications import Publications
 from services.reporting.domain.chronicle.responses import Responses
 from services.reporting.domain.chronicle.subjects import Subjects
@@ -31,6 +32,7 @@ class Chronicle:
         self.watch = Watch(scope.in_period)
         self.publications = Publications()
         self.mandates = Mandates()
+        self.promises = Promises()
         self.next_position = 0
         self.as_of: datetime | None = None
         """When the last entry so far was recorded."""
@@ -43,6 +45,7 @@ class Chronicle:
         self.watch.observe(recorded)
         self.publications.observe(recorded)
         self.mandates.observe(recorded)
+        self.promises.observe(recorded)
         self.next_position += 1
         self.as_of = recorded.recorded_at
 

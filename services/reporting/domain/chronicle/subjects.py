@@ -6,6 +6,7 @@ from datetime import datetime
 from contracts.events.assets import (
     FindingFixReported,
     FindingFixVerified,
+    FindingReassessed,
     FindingReported,
     FindingValidated,
     FindingValidationWithdrawn,
@@ -16,6 +17,7 @@ from contracts.events.detections import (
     CustomerReportValidated,
     CustomerReportValidationWithdrawn,
     DetectionClaimed,
+    DetectionFoundByHunt,
     DetectionRaised,
     DetectionReleased,
     DetectionRepeated,
@@ -43,8 +45,11 @@ class Subject:
     first_seen_at: datetime | None = None
     count: int = 1
     repeated: list[int] = field(default_factory=list)
+    in_retrospect: bool = False
+    """A hunt has raised it: how old its activity was says nothing of how fast we were."""
     rule: RuleRef | None = None
     finding: FindingReported | None = None
+    reassessed: list[tuple[Mark, FindingReassessed]] = field(default_factory=list)
     triaged: Mark | None = None
     verdict: Verdict | None = None
     validated: Mark | None = None
@@ -53,6 +58,10 @@ class Subject:
     fixes_reported: dict[str, Mark] = field(default_factory=dict)
     fixes_verified: dict[str, Mark] = field(default_factory=dict)
     history: list[Moment] = field(default_factory=list)
+
+    def assessed(self, by: datetime) -> FindingReported | FindingReassessed | None:
+        """What gave a finding the likelihood and the known exploitation that it had by then."""
+        return next((event for mark, event in reversed(self.reassessed) if mark.at < by), self.finding)
 
     @property
     def confirmed(self) -> Mark | None:
@@ -87,6 +96,8 @@ class Subjects:
                 self._raise(recorded)
             case DetectionRepeated() as event:
                 self._repeat(recorded, event)
+            case DetectionFoundByHunt() as event:
+                self._found_late(recorded, event.detection_id)
             case DetectionClaimed() as event:
                 self._triage(recorded, event.detection_id)
             case DetectionReleased() as event:
@@ -104,6 +115,8 @@ class Subjects:
                 self._withdraw(recorded, event.finding_id, event.reason)
             case CustomerReportValidationWithdrawn() as event:
                 self._withdraw(recorded, event.customer_report_id, event.reason)
+            case FindingReassessed() as event:
+                self._reassess(recorded, event)
             case FindingFixReported() as event:
                 self._fix(recorded, event.finding_id, event.asset_ids, verified=False)
             case FindingFixVerified() as event:
@@ -119,6 +132,11 @@ class Subjects:
         if subject := self.by_id.get(event.detection_id):
             subject.count += event.count
             subject.repeated.append(recorded.position)
+
+    def _found_late(self, recorded: Recorded[Event], subject_id: str) -> None:
+        """The mark of a hunt directly follows what the hunt has raised, or added to."""
+        if subject := self._note(recorded, subject_id):
+            subject.in_retrospect = subject.in_retrospect or recorded.position == subject.raised.position + 1
 
     def _triage(self, recorded: Recorded[Event], subject_id: str) -> None:
         if subject := self._note(recorded, subject_id):
@@ -140,6 +158,10 @@ class Subjects:
             subject.withdrawn.append(Mark.of(recorded))
             subject.validated, subject.verdict = None, None
             subject.history.append(Moment.of(recorded, {}, [("reason", reason, subject.label)]))
+
+    def _reassess(self, recorded: Recorded[Event], event: FindingReassessed) -> None:
+        if subject := self._note(recorded, event.finding_id):
+            subject.reassessed.append((Mark.of(recorded), event))
 
     def _fix(self, recorded: Recorded[Event], subject_id: str, asset_ids: tuple[str, ...], *, verified: bool) -> None:
         if subject := self._note(recorded, subject_id):

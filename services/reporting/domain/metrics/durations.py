@@ -41,7 +41,7 @@ def opened_in_period(chronicle: Chronicle) -> list[Case]:
 
 def _detect_lag(chronicle: Chronicle) -> Iterator[Span]:
     for item in cohort(chronicle):
-        if item.first_seen_at is not None:
+        if item.first_seen_at is not None and not item.in_retrospect:
             yield Span(item.id, Mark(item.raised.position, item.first_seen_at), item.raised)
 
 

@@ -28,21 +28,32 @@ def figures(chronicle: Chronicle, make: FigureMaker) -> list[Json]:
         _open_at("findings.open_at_end", "Open at the end", everything, scope.period_to, make),
         _open_at(
             "findings.exploited_open_at_start", "Known exploited, open at the start",
-            [item for item in everything if _exploited(item)], scope.period_from, make,
+            [item for item in everything if _exploited(item, scope.period_from)], scope.period_from, make,
         ),
         _open_at(
             "findings.exploited_open_at_end", "Known exploited, open at the end",
-            [item for item in everything if _exploited(item)], scope.period_to, make,
+            [item for item in everything if _exploited(item, scope.period_to)], scope.period_to, make,
         ),
         make.count("findings.fix_verified", "findings", "Fix verified on all assets", verified),
-        *(_missing(name, reported, make) for name in ("exposure", "likelihood_millionths", "known_exploited")),
+        make.count(
+            "findings.missing.exposure", "findings", "New without a known exposure",
+            (item.raised.position for item in reported if item.finding and item.finding.exposure is None),
+        ),
+        make.count(
+            "findings.missing.likelihood", "findings", "New without a known likelihood",
+            (item.raised.position for item in reported if _likelihood(item, scope.period_to) is None),
+        ),
+        make.count(
+            "findings.missing.known_exploited", "findings", "New, exploitation not known",
+            (item.raised.position for item in reported if _known_exploited(item, scope.period_to) is None),
+        ),
         make.durations(
             "findings.exposure_time.exploited", "exposure_time", "Time exposed, known exploited",
-            (span for item in reported if _exploited(item) for span in _spans(item)),
+            (span for item in reported if _exploited(item, scope.period_to) for span in _spans(item)),
         ),
         make.durations(
             "findings.exposure_time.others", "exposure_time", "Time exposed, others",
-            (span for item in reported if not _exploited(item) for span in _spans(item)),
+            (span for item in reported if not _exploited(item, scope.period_to) for span in _spans(item)),
         ),
     ]  # fmt: skip
     return made
@@ -59,18 +70,18 @@ def _open_at(figure: str, label: str, items: list[Subject], at: datetime, make: 
     return make.count(figure, "findings", label, (item.raised.position for item in items if is_open(item, at)))
 
 
-def _exploited(item: Subject) -> bool:
-    return item.finding is not None and item.finding.known_exploited is True
+def _exploited(item: Subject, by: datetime) -> bool:
+    return _known_exploited(item, by) is True
 
 
-def _missing(name: str, reported: list[Subject], make: FigureMaker) -> Json:
-    label = {
-        "exposure": "New without a known exposure",
-        "likelihood_millionths": "New without a known likelihood",
-        "known_exploited": "New, exploitation not known",
-    }[name]
-    positions = [item.raised.position for item in reported if getattr(item.finding, name) is None]
-    return make.count(f"findings.missing.{name.removesuffix('_millionths')}", "findings", label, positions)
+def _known_exploited(item: Subject, by: datetime) -> bool | None:
+    assessed = item.assessed(by)
+    return assessed.known_exploited if assessed else None
+
+
+def _likelihood(item: Subject, by: datetime) -> int | None:
+    assessed = item.assessed(by)
+    return assessed.likelihood_millionths if assessed else None
 
 
 def _spans(item: Subject) -> list[Span]:

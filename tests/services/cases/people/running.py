@@ -1,6 +1,6 @@
 """The running cases service with a lead, two people on call, a customer and a rota, through its public interface."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from tenet.tenancy.v1 import tenancy_certifications_admin_pb2_grpc
 from contracts.events.assets import AssetClass
 from infra.grpc import Client
 from infra.hosting.foundation import system_clock
+from services.cases.config import MessengerConfig
 from tests.fixtures.customers import eventually
 from tests.fixtures.platform import ROLE, Platform, request_id
 from tests.services.cases.running_service import CasesService, cases_service
@@ -174,9 +175,9 @@ def always(principal_id: str, name: str) -> pb.Layer:
 
 
 @asynccontextmanager
-async def crew(platform: Platform, directory: Path) -> AsyncIterator[Crew]:
+async def crew(platform: Platform, directory: Path, messengers: Sequence[MessengerConfig] = ()) -> AsyncIterator[Crew]:
     hands = Hands()
-    async with cases_service(platform, directory, clock=hands) as service:
+    async with cases_service(platform, directory, messengers, clock=hands) as service:
         # The store compares the process's clock with its own, which no test can put forward.
         service.foundation.ledger.recorder._clock = system_clock
         yield await _crew_of(service, hands)

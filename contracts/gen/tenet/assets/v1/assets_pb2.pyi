@@ -127,6 +127,28 @@ EXPOSURE_INTERNAL: Exposure.ValueType  # 2
 EXPOSURE_NONE: Exposure.ValueType  # 3
 Global___Exposure: _TypeAlias = Exposure  # noqa: Y015
 
+class _VulnerabilityFeed:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VulnerabilityFeedEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VulnerabilityFeed.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VULNERABILITY_FEED_UNSPECIFIED: _VulnerabilityFeed.ValueType  # 0
+    VULNERABILITY_FEED_KEV: _VulnerabilityFeed.ValueType  # 1
+    """CISA's catalogue of known exploited vulnerabilities."""
+    VULNERABILITY_FEED_EPSS: _VulnerabilityFeed.ValueType  # 2
+    """FIRST's Exploit Prediction Scoring System."""
+
+class VulnerabilityFeed(_VulnerabilityFeed, metaclass=_VulnerabilityFeedEnumTypeWrapper):
+    """A published list that tells how likely vulnerabilities are to be exploited."""
+
+VULNERABILITY_FEED_UNSPECIFIED: VulnerabilityFeed.ValueType  # 0
+VULNERABILITY_FEED_KEV: VulnerabilityFeed.ValueType  # 1
+"""CISA's catalogue of known exploited vulnerabilities."""
+VULNERABILITY_FEED_EPSS: VulnerabilityFeed.ValueType  # 2
+"""FIRST's Exploit Prediction Scoring System."""
+Global___VulnerabilityFeed: _TypeAlias = VulnerabilityFeed  # noqa: Y015
+
 class _FindingState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -162,6 +184,37 @@ FINDING_STATE_FIXED: FindingState.ValueType  # 5
 Global___FindingState: _TypeAlias = FindingState  # noqa: Y015
 
 @_typing.final
+class FeedVersion(_message.Message):
+    """A version of a feed, and the position of its import in the provider's ledger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEED_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    feed: Global___VulnerabilityFeed.ValueType
+    version: _builtins.str
+    sha256: _builtins.str
+    """SHA-256 of the content as published."""
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        feed: Global___VulnerabilityFeed.ValueType = ...,
+        version: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feed", b"feed", "position", b"position", "sha256", b"sha256", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeedVersion: _TypeAlias = FeedVersion  # noqa: Y015
+
+@_typing.final
 class Asset(_message.Message):
     """An asset: a device, a service or an account of the tenant."""
 
@@ -189,7 +242,7 @@ class Asset(_message.Message):
     """Business criticality, 1 (lowest) to 5."""
     group: _builtins.str
     external_id: _builtins.str
-    """How action connectors know it."""
+    """How action connectors know it; left out where it was erased or is not for the caller."""
     retired: _builtins.bool
     position: _builtins.int
     """The entry from which this state follows."""
@@ -359,6 +412,7 @@ class Finding(_message.Message):
     REPORTED_AT_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     STREAM_VERSION_FIELD_NUMBER: _builtins.int
+    FEEDS_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     finding_id: _builtins.str
     kind: Global___FindingKind.ValueType
@@ -395,6 +449,10 @@ class Finding(_message.Message):
     def fix_verified_asset_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def reported_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def feeds(self) -> _containers.RepeatedCompositeFieldContainer[Global___FeedVersion]:
+        """The feeds that said the likelihood and the exploitation; empty where its reporter did."""
+
     def __init__(
         self,
         *,
@@ -420,10 +478,11 @@ class Finding(_message.Message):
         reported_at: _timestamp_pb2.Timestamp | None = ...,
         position: _builtins.int = ...,
         stream_version: _builtins.int = ...,
+        feeds: _abc.Iterable[Global___FeedVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_known_exploited", b"_known_exploited", "_likelihood_millionths", b"_likelihood_millionths", "_vulnerability_id", b"_vulnerability_id", "asset_value", b"asset_value", "detail", b"detail", "exposure", b"exposure", "known_exploited", b"known_exploited", "likelihood_millionths", b"likelihood_millionths", "reported_at", b"reported_at", "validation", b"validation", "vulnerability_id", b"vulnerability_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_known_exploited", b"_known_exploited", "_likelihood_millionths", b"_likelihood_millionths", "_vulnerability_id", b"_vulnerability_id", "asset_ids", b"asset_ids", "asset_value", b"asset_value", "detail", b"detail", "exposure", b"exposure", "finding_id", b"finding_id", "fix_reported_asset_ids", b"fix_reported_asset_ids", "fix_verified_asset_ids", b"fix_verified_asset_ids", "kind", b"kind", "known_exploited", b"known_exploited", "label", b"label", "likelihood_millionths", b"likelihood_millionths", "missing", b"missing", "position", b"position", "reported_at", b"reported_at", "severity_id", b"severity_id", "source", b"source", "state", b"state", "stream_version", b"stream_version", "tenant_id", b"tenant_id", "title", b"title", "validation", b"validation", "vulnerability_id", b"vulnerability_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_known_exploited", b"_known_exploited", "_likelihood_millionths", b"_likelihood_millionths", "_vulnerability_id", b"_vulnerability_id", "asset_ids", b"asset_ids", "asset_value", b"asset_value", "detail", b"detail", "exposure", b"exposure", "feeds", b"feeds", "finding_id", b"finding_id", "fix_reported_asset_ids", b"fix_reported_asset_ids", "fix_verified_asset_ids", b"fix_verified_asset_ids", "kind", b"kind", "known_exploited", b"known_exploited", "label", b"label", "likelihood_millionths", b"likelihood_millionths", "missing", b"missing", "position", b"position", "reported_at", b"reported_at", "severity_id", b"severity_id", "source", b"source", "state", b"state", "stream_version", b"stream_version", "tenant_id", b"tenant_id", "title", b"title", "validation", b"validation", "vulnerability_id", b"vulnerability_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__asset_value: _TypeAlias = _typing.Literal["asset_value"]  # noqa: Y015
     _WhichOneofArgType__asset_value: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value"]  # noqa: Y015

@@ -76,7 +76,9 @@ class Message(_message.Message):
     message_id: _builtins.str
     status: Global___MessageStatus.ValueType
     about: _builtins.str
-    """`notice` or `enquiry`, and its identifier."""
+    """`notice`, `enquiry` or `page`, and its identifier. Pages are shown to the provider's people and auditors only, and
+    without an address, which stays in the provider's ledger.
+    """
     about_id: _builtins.str
     case_id: _builtins.str
     recipient_principal_id: _builtins.str
@@ -128,7 +130,7 @@ class ListMessagesRequest(_message.Message):
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
     about_id: _builtins.str
-    """A notice's or an enquiry's identifier; all when absent."""
+    """A notice's, an enquiry's or a page's identifier; all when absent."""
     status: Global___MessageStatus.ValueType
     """Unspecified: all."""
     min_position: _builtins.int

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CasesMessagesReadServiceStub:
-    """Reads messages to contacts. Changes nothing.
+    """Reads messages to contacts and to people on call. Changes nothing.
     """
 
     def __init__(self, channel):
@@ -43,7 +43,7 @@ class CasesMessagesReadServiceStub:
 
 
 class CasesMessagesReadServiceServicer:
-    """Reads messages to contacts. Changes nothing.
+    """Reads messages to contacts and to people on call. Changes nothing.
     """
 
     def ListMessages(self, request, context):
@@ -70,7 +70,7 @@ def add_CasesMessagesReadServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CasesMessagesReadService:
-    """Reads messages to contacts. Changes nothing.
+    """Reads messages to contacts and to people on call. Changes nothing.
     """
 
     @staticmethod

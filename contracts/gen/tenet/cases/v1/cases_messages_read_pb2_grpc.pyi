@@ -13,14 +13,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CasesMessagesReadServiceStub:
-    """Reads messages to contacts. Changes nothing."""
+    """Reads messages to contacts and to people on call. Changes nothing."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListMessages: _aio.UnaryUnaryMultiCallable[_cases_messages_read_pb2.ListMessagesRequest, _cases_messages_read_pb2.ListMessagesResponse]
     """Messages over all tenants that the caller may see, the latest first."""
 
 class CasesMessagesReadServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads messages to contacts. Changes nothing."""
+    """Reads messages to contacts and to people on call. Changes nothing."""
 
     @_abc_1.abstractmethod
     def ListMessages(

@@ -297,6 +297,65 @@ class PersonPage(_message.Message):
 Global___PersonPage: _TypeAlias = PersonPage  # noqa: Y015
 
 @_typing.final
+class PageWay(_message.Message):
+    """One way to a person: a messenger, and the person's address as that messenger writes it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    MESSENGER_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """Names the way, such as pager; unique within the contact."""
+    messenger: _builtins.str
+    @_builtins.property
+    def address(self) -> _common_pb2.SealedText: ...
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        messenger: _builtins.str = ...,
+        address: _common_pb2.SealedText | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "channel", b"channel", "messenger", b"messenger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PageWay: _TypeAlias = PageWay  # noqa: Y015
+
+@_typing.final
+class PageContact(_message.Message):
+    """How a person on call is reached, in the order of trying."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    WAYS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    principal_id: _builtins.str
+    position: _builtins.int
+    @_builtins.property
+    def ways(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageWay]:
+        """None: on the screen only."""
+
+    def __init__(
+        self,
+        *,
+        principal_id: _builtins.str = ...,
+        ways: _abc.Iterable[Global___PageWay] | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "principal_id", b"principal_id", "ways", b"ways"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PageContact: _TypeAlias = PageContact  # noqa: Y015
+
+@_typing.final
 class Shift(_message.Message):
     """One person's shift by local wall clock, such as 2026-01-05T08:00:00."""
 

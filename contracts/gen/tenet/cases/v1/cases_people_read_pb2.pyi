@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tenet.cases.v1 import cases_people_pb2 as _cases_people_pb2
 from tenet.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
@@ -20,6 +21,35 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _OnCallAlarmKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OnCallAlarmKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OnCallAlarmKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ON_CALL_ALARM_KIND_UNSPECIFIED: _OnCallAlarmKind.ValueType  # 0
+    ON_CALL_ALARM_KIND_PAGE_UNANSWERED: _OnCallAlarmKind.ValueType  # 1
+    """Everybody on the ladder was called and nobody acknowledged."""
+    ON_CALL_ALARM_KIND_UNCOVERED: _OnCallAlarmKind.ValueType  # 2
+    """At this minute nobody is on call for the tenant."""
+    ON_CALL_ALARM_KIND_GAP_AHEAD: _OnCallAlarmKind.ValueType  # 3
+    """Hours ahead that nobody covers."""
+    ON_CALL_ALARM_KIND_SCREEN_ONLY: _OnCallAlarmKind.ValueType  # 4
+    """Somebody on the ladder is reached on the screen only."""
+
+class OnCallAlarmKind(_OnCallAlarmKind, metaclass=_OnCallAlarmKindEnumTypeWrapper): ...
+
+ON_CALL_ALARM_KIND_UNSPECIFIED: OnCallAlarmKind.ValueType  # 0
+ON_CALL_ALARM_KIND_PAGE_UNANSWERED: OnCallAlarmKind.ValueType  # 1
+"""Everybody on the ladder was called and nobody acknowledged."""
+ON_CALL_ALARM_KIND_UNCOVERED: OnCallAlarmKind.ValueType  # 2
+"""At this minute nobody is on call for the tenant."""
+ON_CALL_ALARM_KIND_GAP_AHEAD: OnCallAlarmKind.ValueType  # 3
+"""Hours ahead that nobody covers."""
+ON_CALL_ALARM_KIND_SCREEN_ONLY: OnCallAlarmKind.ValueType  # 4
+"""Somebody on the ladder is reached on the screen only."""
+Global___OnCallAlarmKind: _TypeAlias = OnCallAlarmKind  # noqa: Y015
 
 @_typing.final
 class GetOnCallRequest(_message.Message):
@@ -87,6 +117,128 @@ class GetOnCallResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetOnCallResponse: _TypeAlias = GetOnCallResponse  # noqa: Y015
+
+@_typing.final
+class OnCallAlarm(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    kind: Global___OnCallAlarmKind.ValueType
+    tenant_id: _builtins.str
+    id: _builtins.str
+    """The page, the gap, or the person."""
+    reason: _builtins.str
+    """ROTA_MISSING: the tenant is in no rota's group. GAP: its rota has nobody now. Empty otherwise."""
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp:
+        """When the page was sent, or when the gap begins."""
+
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp:
+        """When the gap ends."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___OnCallAlarmKind.ValueType = ...,
+        tenant_id: _builtins.str = ...,
+        id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ends_at", b"ends_at", "starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ends_at", b"ends_at", "id", b"id", "kind", b"kind", "reason", b"reason", "starts_at", b"starts_at", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OnCallAlarm: _TypeAlias = OnCallAlarm  # noqa: Y015
+
+@_typing.final
+class OnCallTenant(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    ROTA_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    principal_id: _builtins.str
+    """Empty: nobody is."""
+    rota_id: _builtins.str
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the ways to that person, in the order of trying."""
+
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        principal_id: _builtins.str = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+        rota_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "principal_id", b"principal_id", "rota_id", b"rota_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OnCallTenant: _TypeAlias = OnCallTenant  # noqa: Y015
+
+@_typing.final
+class GetOnCallOverviewRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tenant_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        tenant_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant_ids", b"tenant_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOnCallOverviewRequest: _TypeAlias = GetOnCallOverviewRequest  # noqa: Y015
+
+@_typing.final
+class GetOnCallOverviewResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALARMS_FIELD_NUMBER: _builtins.int
+    MORE_ALARMS_FIELD_NUMBER: _builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
+    more_alarms: _builtins.bool
+    """More alarms than these stand; ask for fewer tenants."""
+    @_builtins.property
+    def alarms(self) -> _containers.RepeatedCompositeFieldContainer[Global___OnCallAlarm]: ...
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedCompositeFieldContainer[Global___OnCallTenant]: ...
+    def __init__(
+        self,
+        *,
+        alarms: _abc.Iterable[Global___OnCallAlarm] | None = ...,
+        more_alarms: _builtins.bool = ...,
+        tenants: _abc.Iterable[Global___OnCallTenant] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "more_alarms", b"more_alarms", "tenants", b"tenants"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOnCallOverviewResponse: _TypeAlias = GetOnCallOverviewResponse  # noqa: Y015
 
 @_typing.final
 class ListPagesRequest(_message.Message):

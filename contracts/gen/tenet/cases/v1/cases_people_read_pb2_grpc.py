@@ -40,6 +40,11 @@ class CasesPeopleReadServiceStub:
                 request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallRequest.SerializeToString,
                 response_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallResponse.FromString,
                 _registered_method=True)
+        self.GetOnCallOverview = channel.unary_unary(
+                '/tenet.cases.v1.CasesPeopleReadService/GetOnCallOverview',
+                request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallOverviewRequest.SerializeToString,
+                response_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallOverviewResponse.FromString,
+                _registered_method=True)
         self.ListPages = channel.unary_unary(
                 '/tenet.cases.v1.CasesPeopleReadService/ListPages',
                 request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.ListPagesRequest.SerializeToString,
@@ -73,6 +78,13 @@ class CasesPeopleReadServiceServicer:
 
     def GetOnCall(self, request, context):
         """Who is on call for a tenant at a time, and who is called after that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOnCallOverview(self, request, context):
+        """What is wrong with being on call, the most urgent first, and who is on call where.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,6 +132,11 @@ def add_CasesPeopleReadServiceServicer_to_server(servicer, server):
                     servicer.GetOnCall,
                     request_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallRequest.FromString,
                     response_serializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallResponse.SerializeToString,
+            ),
+            'GetOnCallOverview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOnCallOverview,
+                    request_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallOverviewRequest.FromString,
+                    response_serializer=tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallOverviewResponse.SerializeToString,
             ),
             'ListPages': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPages,
@@ -175,6 +192,33 @@ class CasesPeopleReadService:
             '/tenet.cases.v1.CasesPeopleReadService/GetOnCall',
             tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallRequest.SerializeToString,
             tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOnCallOverview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.cases.v1.CasesPeopleReadService/GetOnCallOverview',
+            tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallOverviewRequest.SerializeToString,
+            tenet_dot_cases_dot_v1_dot_cases__people__read__pb2.GetOnCallOverviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

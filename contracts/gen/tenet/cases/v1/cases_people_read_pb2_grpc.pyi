@@ -18,6 +18,8 @@ class CasesPeopleReadServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetOnCall: _aio.UnaryUnaryMultiCallable[_cases_people_read_pb2.GetOnCallRequest, _cases_people_read_pb2.GetOnCallResponse]
     """Who is on call for a tenant at a time, and who is called after that."""
+    GetOnCallOverview: _aio.UnaryUnaryMultiCallable[_cases_people_read_pb2.GetOnCallOverviewRequest, _cases_people_read_pb2.GetOnCallOverviewResponse]
+    """What is wrong with being on call, the most urgent first, and who is on call where."""
     ListPages: _aio.UnaryUnaryMultiCallable[_cases_people_read_pb2.ListPagesRequest, _cases_people_read_pb2.ListPagesResponse]
     """Pages over all tenants that the caller may see, the latest first."""
     ListServiceLevels: _aio.UnaryUnaryMultiCallable[_cases_people_read_pb2.ListServiceLevelsRequest, _cases_people_read_pb2.ListServiceLevelsResponse]
@@ -39,6 +41,14 @@ class CasesPeopleReadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_cases_people_read_pb2.GetOnCallRequest, _abc.Awaitable[_cases_people_read_pb2.GetOnCallResponse]],
     ) -> _abc.Awaitable[_cases_people_read_pb2.GetOnCallResponse]:
         """Who is on call for a tenant at a time, and who is called after that."""
+
+    @_abc_1.abstractmethod
+    def GetOnCallOverview(
+        self,
+        request: _cases_people_read_pb2.GetOnCallOverviewRequest,
+        context: _aio.ServicerContext[_cases_people_read_pb2.GetOnCallOverviewRequest, _abc.Awaitable[_cases_people_read_pb2.GetOnCallOverviewResponse]],
+    ) -> _abc.Awaitable[_cases_people_read_pb2.GetOnCallOverviewResponse]:
+        """What is wrong with being on call, the most urgent first, and who is on call where."""
 
     @_abc_1.abstractmethod
     def ListPages(

@@ -27,7 +27,7 @@ from tenet.cases.v1 import cases_people_pb2 as tenet_dot_cases_dot_v1_dot_cases_
 from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+tenet/cases/v1/cases_people_rota_read.proto\x12\x0etenet.cases.v1\x1a\x1b\x62uf/validate/validate.proto\x1a!tenet/cases/v1/cases_people.proto\x1a\x1ctenet/common/v1/common.proto\"\xd1\x01\n\x10ListRotasRequest\x12\x1a\n\x04name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18?H\x00\x88\x01\x01\x12\x16\n\x0eonly_with_gaps\x18\x04 \x01(\x08\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x07\n\x05_nameB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"]\n\x11ListRotasResponse\x12#\n\x05rotas\x18\x01 \x03(\x0b\x32\x14.tenet.cases.v1.Rota\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xc3\x01\n\x14ListHandoversRequest\x12\x1d\n\x07rota_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_rota_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"i\n\x15ListHandoversResponse\x12+\n\thandovers\x18\x01 \x03(\x0b\x32\x18.tenet.cases.v1.Handover\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"4\n\x12GetHandoverRequest\x12\x1e\n\x0bhandover_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\xde\x01\n\x13GetHandoverResponse\x12\x13\n\x0bhandover_id\x18\x01 \x01(\t\x12\x0f\n\x07rota_id\x18\x02 \x01(\t\x12\x19\n\x11\x66rom_principal_id\x18\x03 \x01(\t\x12\x17\n\x0fto_principal_id\x18\x04 \x01(\t\x12.\n\x08\x61\x63\x63\x65pted\x18\x05 \x03(\x0b\x32\x1c.tenet.cases.v1.HandoverItem\x12*\n\x04open\x18\x06 \x03(\x0b\x32\x1c.tenet.cases.v1.HandoverItem\x12\x11\n\tcompleted\x18\x07 \x01(\x08\x32\x9e\x02\n\x14\x43\x61sesRotaReadService\x12P\n\tListRotas\x12 .tenet.cases.v1.ListRotasRequest\x1a!.tenet.cases.v1.ListRotasResponse\x12\\\n\rListHandovers\x12$.tenet.cases.v1.ListHandoversRequest\x1a%.tenet.cases.v1.ListHandoversResponse\x12V\n\x0bGetHandover\x12\".tenet.cases.v1.GetHandoverRequest\x1a#.tenet.cases.v1.GetHandoverResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+tenet/cases/v1/cases_people_rota_read.proto\x12\x0etenet.cases.v1\x1a\x1b\x62uf/validate/validate.proto\x1a!tenet/cases/v1/cases_people.proto\x1a\x1ctenet/common/v1/common.proto\"\xd1\x01\n\x10ListRotasRequest\x12\x1a\n\x04name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18?H\x00\x88\x01\x01\x12\x16\n\x0eonly_with_gaps\x18\x04 \x01(\x08\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x07\n\x05_nameB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"]\n\x11ListRotasResponse\x12#\n\x05rotas\x18\x01 \x03(\x0b\x32\x14.tenet.cases.v1.Rota\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"`\n\x15GetPageContactRequest\x12\x1d\n\x0cprincipal_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x00\x88\x01\x01\x42\x0e\n\x0c_at_position\"F\n\x16GetPageContactResponse\x12,\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1b.tenet.cases.v1.PageContact\"\xc3\x01\n\x14ListHandoversRequest\x12\x1d\n\x07rota_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_rota_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"i\n\x15ListHandoversResponse\x12+\n\thandovers\x18\x01 \x03(\x0b\x32\x18.tenet.cases.v1.Handover\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"4\n\x12GetHandoverRequest\x12\x1e\n\x0bhandover_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\xde\x01\n\x13GetHandoverResponse\x12\x13\n\x0bhandover_id\x18\x01 \x01(\t\x12\x0f\n\x07rota_id\x18\x02 \x01(\t\x12\x19\n\x11\x66rom_principal_id\x18\x03 \x01(\t\x12\x17\n\x0fto_principal_id\x18\x04 \x01(\t\x12.\n\x08\x61\x63\x63\x65pted\x18\x05 \x03(\x0b\x32\x1c.tenet.cases.v1.HandoverItem\x12*\n\x04open\x18\x06 \x03(\x0b\x32\x1c.tenet.cases.v1.HandoverItem\x12\x11\n\tcompleted\x18\x07 \x01(\x08\x32\xff\x02\n\x14\x43\x61sesRotaReadService\x12P\n\tListRotas\x12 .tenet.cases.v1.ListRotasRequest\x1a!.tenet.cases.v1.ListRotasResponse\x12_\n\x0eGetPageContact\x12%.tenet.cases.v1.GetPageContactRequest\x1a&.tenet.cases.v1.GetPageContactResponse\x12\\\n\rListHandovers\x12$.tenet.cases.v1.ListHandoversRequest\x1a%.tenet.cases.v1.ListHandoversResponse\x12V\n\x0bGetHandover\x12\".tenet.cases.v1.GetHandoverRequest\x1a#.tenet.cases.v1.GetHandoverResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTROTASREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_LISTROTASREQUEST'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_GETPAGECONTACTREQUEST'].fields_by_name['principal_id']._loaded_options = None
+  _globals['_GETPAGECONTACTREQUEST'].fields_by_name['principal_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTHANDOVERSREQUEST'].fields_by_name['rota_id']._loaded_options = None
   _globals['_LISTHANDOVERSREQUEST'].fields_by_name['rota_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_GETHANDOVERREQUEST'].fields_by_name['handover_id']._loaded_options = None
@@ -44,14 +46,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTROTASREQUEST']._serialized_end=367
   _globals['_LISTROTASRESPONSE']._serialized_start=369
   _globals['_LISTROTASRESPONSE']._serialized_end=462
-  _globals['_LISTHANDOVERSREQUEST']._serialized_start=465
-  _globals['_LISTHANDOVERSREQUEST']._serialized_end=660
-  _globals['_LISTHANDOVERSRESPONSE']._serialized_start=662
-  _globals['_LISTHANDOVERSRESPONSE']._serialized_end=767
-  _globals['_GETHANDOVERREQUEST']._serialized_start=769
-  _globals['_GETHANDOVERREQUEST']._serialized_end=821
-  _globals['_GETHANDOVERRESPONSE']._serialized_start=824
-  _globals['_GETHANDOVERRESPONSE']._serialized_end=1046
-  _globals['_CASESROTAREADSERVICE']._serialized_start=1049
-  _globals['_CASESROTAREADSERVICE']._serialized_end=1335
+  _globals['_GETPAGECONTACTREQUEST']._serialized_start=464
+  _globals['_GETPAGECONTACTREQUEST']._serialized_end=560
+  _globals['_GETPAGECONTACTRESPONSE']._serialized_start=562
+  _globals['_GETPAGECONTACTRESPONSE']._serialized_end=632
+  _globals['_LISTHANDOVERSREQUEST']._serialized_start=635
+  _globals['_LISTHANDOVERSREQUEST']._serialized_end=830
+  _globals['_LISTHANDOVERSRESPONSE']._serialized_start=832
+  _globals['_LISTHANDOVERSRESPONSE']._serialized_end=937
+  _globals['_GETHANDOVERREQUEST']._serialized_start=939
+  _globals['_GETHANDOVERREQUEST']._serialized_end=991
+  _globals['_GETHANDOVERRESPONSE']._serialized_start=994
+  _globals['_GETHANDOVERRESPONSE']._serialized_end=1216
+  _globals['_CASESROTAREADSERVICE']._serialized_start=1219
+  _globals['_CASESROTAREADSERVICE']._serialized_end=1602
 # @@protoc_insertion_point(module_scope)

@@ -89,6 +89,51 @@ class ListRotasResponse(_message.Message):
 Global___ListRotasResponse: _TypeAlias = ListRotasResponse  # noqa: Y015
 
 @_typing.final
+class GetPageContactRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    AT_POSITION_FIELD_NUMBER: _builtins.int
+    principal_id: _builtins.str
+    """Empty: the caller."""
+    at_position: _builtins.int
+    def __init__(
+        self,
+        *,
+        principal_id: _builtins.str = ...,
+        at_position: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "at_position", b"at_position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "at_position", b"at_position", "principal_id", b"principal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
+    _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__at_position) -> _WhichOneofReturnType__at_position | None: ...
+
+Global___GetPageContactRequest: _TypeAlias = GetPageContactRequest  # noqa: Y015
+
+@_typing.final
+class GetPageContactResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTACT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def contact(self) -> _cases_people_pb2.PageContact: ...
+    def __init__(
+        self,
+        *,
+        contact: _cases_people_pb2.PageContact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPageContactResponse: _TypeAlias = GetPageContactResponse  # noqa: Y015
+
+@_typing.final
 class ListHandoversRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

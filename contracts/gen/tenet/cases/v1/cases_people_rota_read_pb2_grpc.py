@@ -40,6 +40,11 @@ class CasesRotaReadServiceStub:
                 request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.ListRotasRequest.SerializeToString,
                 response_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.ListRotasResponse.FromString,
                 _registered_method=True)
+        self.GetPageContact = channel.unary_unary(
+                '/tenet.cases.v1.CasesRotaReadService/GetPageContact',
+                request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.GetPageContactRequest.SerializeToString,
+                response_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.GetPageContactResponse.FromString,
+                _registered_method=True)
         self.ListHandovers = channel.unary_unary(
                 '/tenet.cases.v1.CasesRotaReadService/ListHandovers',
                 request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.ListHandoversRequest.SerializeToString,
@@ -58,6 +63,13 @@ class CasesRotaReadServiceServicer:
 
     def ListRotas(self, request, context):
         """Every rota with its overrides and the hours ahead that nobody covers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPageContact(self, request, context):
+        """How a person on call is reached: the caller, or for a lead anybody.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +96,11 @@ def add_CasesRotaReadServiceServicer_to_server(servicer, server):
                     servicer.ListRotas,
                     request_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.ListRotasRequest.FromString,
                     response_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.ListRotasResponse.SerializeToString,
+            ),
+            'GetPageContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPageContact,
+                    request_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.GetPageContactRequest.FromString,
+                    response_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.GetPageContactResponse.SerializeToString,
             ),
             'ListHandovers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListHandovers,
@@ -124,6 +141,33 @@ class CasesRotaReadService:
             '/tenet.cases.v1.CasesRotaReadService/ListRotas',
             tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.ListRotasRequest.SerializeToString,
             tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.ListRotasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPageContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.cases.v1.CasesRotaReadService/GetPageContact',
+            tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.GetPageContactRequest.SerializeToString,
+            tenet_dot_cases_dot_v1_dot_cases__people__rota__read__pb2.GetPageContactResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -18,6 +18,8 @@ class CasesRotaReadServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListRotas: _aio.UnaryUnaryMultiCallable[_cases_people_rota_read_pb2.ListRotasRequest, _cases_people_rota_read_pb2.ListRotasResponse]
     """Every rota with its overrides and the hours ahead that nobody covers."""
+    GetPageContact: _aio.UnaryUnaryMultiCallable[_cases_people_rota_read_pb2.GetPageContactRequest, _cases_people_rota_read_pb2.GetPageContactResponse]
+    """How a person on call is reached: the caller, or for a lead anybody."""
     ListHandovers: _aio.UnaryUnaryMultiCallable[_cases_people_rota_read_pb2.ListHandoversRequest, _cases_people_rota_read_pb2.ListHandoversResponse]
     """Handovers of a rota, the latest first."""
     GetHandover: _aio.UnaryUnaryMultiCallable[_cases_people_rota_read_pb2.GetHandoverRequest, _cases_people_rota_read_pb2.GetHandoverResponse]
@@ -33,6 +35,14 @@ class CasesRotaReadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_cases_people_rota_read_pb2.ListRotasRequest, _abc.Awaitable[_cases_people_rota_read_pb2.ListRotasResponse]],
     ) -> _abc.Awaitable[_cases_people_rota_read_pb2.ListRotasResponse]:
         """Every rota with its overrides and the hours ahead that nobody covers."""
+
+    @_abc_1.abstractmethod
+    def GetPageContact(
+        self,
+        request: _cases_people_rota_read_pb2.GetPageContactRequest,
+        context: _aio.ServicerContext[_cases_people_rota_read_pb2.GetPageContactRequest, _abc.Awaitable[_cases_people_rota_read_pb2.GetPageContactResponse]],
+    ) -> _abc.Awaitable[_cases_people_rota_read_pb2.GetPageContactResponse]:
+        """How a person on call is reached: the caller, or for a lead anybody."""
 
     @_abc_1.abstractmethod
     def ListHandovers(

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tenet.cases.v1 import cases_people_pb2 as tenet_dot_cases_dot_v1_dot_cases__people__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,tenet/cases/v1/cases_people_rota_write.proto\x12\x0etenet.cases.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tenet/cases/v1/cases_people.proto\"\xec\x01\n\x13OverrideRotaRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1a\n\x07rota_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1f\n\x0cprincipal_id\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x35\n\tstarts_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x07\x65nds_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x06reason\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\"=\n\x14OverrideRotaResponse\x12\x13\n\x0boverride_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\"k\n\x19RemoveRotaOverrideRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1a\n\x07rota_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1e\n\x0boverride_id\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\".\n\x1aRemoveRotaOverrideResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"\x8e\x01\n\x14StartHandoverRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1a\n\x07rota_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\"\n\x11\x66rom_principal_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\"\n\x0fto_principal_id\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\">\n\x15StartHandoverResponse\x12\x13\n\x0bhandover_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\"\x83\x01\n\x19\x41\x63\x63\x65ptHandoverItemRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\x0bhandover_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x32\n\x04item\x18\x04 \x01(\x0b\x32\x1c.tenet.cases.v1.HandoverItemB\x06\xbaH\x03\xc8\x01\x01\".\n\x1a\x41\x63\x63\x65ptHandoverItemResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"M\n\x17\x43ompleteHandoverRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\x0bhandover_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\",\n\x18\x43ompleteHandoverResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\x91\x04\n\x15\x43\x61sesRotaWriteService\x12Y\n\x0cOverrideRota\x12#.tenet.cases.v1.OverrideRotaRequest\x1a$.tenet.cases.v1.OverrideRotaResponse\x12k\n\x12RemoveRotaOverride\x12).tenet.cases.v1.RemoveRotaOverrideRequest\x1a*.tenet.cases.v1.RemoveRotaOverrideResponse\x12\\\n\rStartHandover\x12$.tenet.cases.v1.StartHandoverRequest\x1a%.tenet.cases.v1.StartHandoverResponse\x12k\n\x12\x41\x63\x63\x65ptHandoverItem\x12).tenet.cases.v1.AcceptHandoverItemRequest\x1a*.tenet.cases.v1.AcceptHandoverItemResponse\x12\x65\n\x10\x43ompleteHandover\x12\'.tenet.cases.v1.CompleteHandoverRequest\x1a(.tenet.cases.v1.CompleteHandoverResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,tenet/cases/v1/cases_people_rota_write.proto\x12\x0etenet.cases.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tenet/cases/v1/cases_people.proto\"\xec\x01\n\x13OverrideRotaRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1a\n\x07rota_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1f\n\x0cprincipal_id\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x35\n\tstarts_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x07\x65nds_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x06reason\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\"=\n\x14OverrideRotaResponse\x12\x13\n\x0boverride_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\"k\n\x19RemoveRotaOverrideRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1a\n\x07rota_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1e\n\x0boverride_id\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\".\n\x1aRemoveRotaOverrideResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"_\n\x0cPageWayGiven\x12\x18\n\x07\x63hannel\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x1a\n\tmessenger\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x19\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01\"\x80\x01\n\x15SetPageContactRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1d\n\x0cprincipal_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x34\n\x04ways\x18\x04 \x03(\x0b\x32\x1c.tenet.cases.v1.PageWayGivenB\x08\xbaH\x05\x92\x01\x02\x10\x08\"*\n\x16SetPageContactResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"\x8e\x01\n\x14StartHandoverRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1a\n\x07rota_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\"\n\x11\x66rom_principal_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\"\n\x0fto_principal_id\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\">\n\x15StartHandoverResponse\x12\x13\n\x0bhandover_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\"\x83\x01\n\x19\x41\x63\x63\x65ptHandoverItemRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\x0bhandover_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x32\n\x04item\x18\x04 \x01(\x0b\x32\x1c.tenet.cases.v1.HandoverItemB\x06\xbaH\x03\xc8\x01\x01\".\n\x1a\x41\x63\x63\x65ptHandoverItemResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"M\n\x17\x43ompleteHandoverRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\x0bhandover_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\",\n\x18\x43ompleteHandoverResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\xf2\x04\n\x15\x43\x61sesRotaWriteService\x12Y\n\x0cOverrideRota\x12#.tenet.cases.v1.OverrideRotaRequest\x1a$.tenet.cases.v1.OverrideRotaResponse\x12k\n\x12RemoveRotaOverride\x12).tenet.cases.v1.RemoveRotaOverrideRequest\x1a*.tenet.cases.v1.RemoveRotaOverrideResponse\x12_\n\x0eSetPageContact\x12%.tenet.cases.v1.SetPageContactRequest\x1a&.tenet.cases.v1.SetPageContactResponse\x12\\\n\rStartHandover\x12$.tenet.cases.v1.StartHandoverRequest\x1a%.tenet.cases.v1.StartHandoverResponse\x12k\n\x12\x41\x63\x63\x65ptHandoverItem\x12).tenet.cases.v1.AcceptHandoverItemRequest\x1a*.tenet.cases.v1.AcceptHandoverItemResponse\x12\x65\n\x10\x43ompleteHandover\x12\'.tenet.cases.v1.CompleteHandoverRequest\x1a(.tenet.cases.v1.CompleteHandoverResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMOVEROTAOVERRIDEREQUEST'].fields_by_name['rota_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_REMOVEROTAOVERRIDEREQUEST'].fields_by_name['override_id']._loaded_options = None
   _globals['_REMOVEROTAOVERRIDEREQUEST'].fields_by_name['override_id']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_PAGEWAYGIVEN'].fields_by_name['channel']._loaded_options = None
+  _globals['_PAGEWAYGIVEN'].fields_by_name['channel']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_PAGEWAYGIVEN'].fields_by_name['messenger']._loaded_options = None
+  _globals['_PAGEWAYGIVEN'].fields_by_name['messenger']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_PAGEWAYGIVEN'].fields_by_name['address']._loaded_options = None
+  _globals['_PAGEWAYGIVEN'].fields_by_name['address']._serialized_options = b'\272H\005r\003\030\376\001'
+  _globals['_SETPAGECONTACTREQUEST'].fields_by_name['principal_id']._loaded_options = None
+  _globals['_SETPAGECONTACTREQUEST'].fields_by_name['principal_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_SETPAGECONTACTREQUEST'].fields_by_name['ways']._loaded_options = None
+  _globals['_SETPAGECONTACTREQUEST'].fields_by_name['ways']._serialized_options = b'\272H\005\222\001\002\020\010'
   _globals['_STARTHANDOVERREQUEST'].fields_by_name['rota_id']._loaded_options = None
   _globals['_STARTHANDOVERREQUEST'].fields_by_name['rota_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_STARTHANDOVERREQUEST'].fields_by_name['from_principal_id']._loaded_options = None
@@ -68,18 +78,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMOVEROTAOVERRIDEREQUEST']._serialized_end=570
   _globals['_REMOVEROTAOVERRIDERESPONSE']._serialized_start=572
   _globals['_REMOVEROTAOVERRIDERESPONSE']._serialized_end=618
-  _globals['_STARTHANDOVERREQUEST']._serialized_start=621
-  _globals['_STARTHANDOVERREQUEST']._serialized_end=763
-  _globals['_STARTHANDOVERRESPONSE']._serialized_start=765
-  _globals['_STARTHANDOVERRESPONSE']._serialized_end=827
-  _globals['_ACCEPTHANDOVERITEMREQUEST']._serialized_start=830
-  _globals['_ACCEPTHANDOVERITEMREQUEST']._serialized_end=961
-  _globals['_ACCEPTHANDOVERITEMRESPONSE']._serialized_start=963
-  _globals['_ACCEPTHANDOVERITEMRESPONSE']._serialized_end=1009
-  _globals['_COMPLETEHANDOVERREQUEST']._serialized_start=1011
-  _globals['_COMPLETEHANDOVERREQUEST']._serialized_end=1088
-  _globals['_COMPLETEHANDOVERRESPONSE']._serialized_start=1090
-  _globals['_COMPLETEHANDOVERRESPONSE']._serialized_end=1134
-  _globals['_CASESROTAWRITESERVICE']._serialized_start=1137
-  _globals['_CASESROTAWRITESERVICE']._serialized_end=1666
+  _globals['_PAGEWAYGIVEN']._serialized_start=620
+  _globals['_PAGEWAYGIVEN']._serialized_end=715
+  _globals['_SETPAGECONTACTREQUEST']._serialized_start=718
+  _globals['_SETPAGECONTACTREQUEST']._serialized_end=846
+  _globals['_SETPAGECONTACTRESPONSE']._serialized_start=848
+  _globals['_SETPAGECONTACTRESPONSE']._serialized_end=890
+  _globals['_STARTHANDOVERREQUEST']._serialized_start=893
+  _globals['_STARTHANDOVERREQUEST']._serialized_end=1035
+  _globals['_STARTHANDOVERRESPONSE']._serialized_start=1037
+  _globals['_STARTHANDOVERRESPONSE']._serialized_end=1099
+  _globals['_ACCEPTHANDOVERITEMREQUEST']._serialized_start=1102
+  _globals['_ACCEPTHANDOVERITEMREQUEST']._serialized_end=1233
+  _globals['_ACCEPTHANDOVERITEMRESPONSE']._serialized_start=1235
+  _globals['_ACCEPTHANDOVERITEMRESPONSE']._serialized_end=1281
+  _globals['_COMPLETEHANDOVERREQUEST']._serialized_start=1283
+  _globals['_COMPLETEHANDOVERREQUEST']._serialized_end=1360
+  _globals['_COMPLETEHANDOVERRESPONSE']._serialized_start=1362
+  _globals['_COMPLETEHANDOVERRESPONSE']._serialized_end=1406
+  _globals['_CASESROTAWRITESERVICE']._serialized_start=1409
+  _globals['_CASESROTAWRITESERVICE']._serialized_end=2035
 # @@protoc_insertion_point(module_scope)

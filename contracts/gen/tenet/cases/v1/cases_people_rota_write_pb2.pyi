@@ -3,9 +3,11 @@
 isort:skip_file
 What people do about rotas and handovers."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from tenet.cases.v1 import cases_people_pb2 as _cases_people_pb2
 import builtins as _builtins
 import sys
@@ -120,6 +122,82 @@ class RemoveRotaOverrideResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RemoveRotaOverrideResponse: _TypeAlias = RemoveRotaOverrideResponse  # noqa: Y015
+
+@_typing.final
+class PageWayGiven(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    MESSENGER_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """Names the way, such as pager; unique within the contact."""
+    messenger: _builtins.str
+    """A configured messenger that the provider may use."""
+    address: _builtins.str
+    """As the messenger writes it; empty where it has one place only. Sealed."""
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        messenger: _builtins.str = ...,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "channel", b"channel", "messenger", b"messenger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PageWayGiven: _TypeAlias = PageWayGiven  # noqa: Y015
+
+@_typing.final
+class SetPageContactRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    WAYS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    principal_id: _builtins.str
+    """Empty: the caller."""
+    @_builtins.property
+    def ways(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageWayGiven]:
+        """In the order of trying; none: on the screen only."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        principal_id: _builtins.str = ...,
+        ways: _abc.Iterable[Global___PageWayGiven] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["principal_id", b"principal_id", "request_id", b"request_id", "ways", b"ways"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPageContactRequest: _TypeAlias = SetPageContactRequest  # noqa: Y015
+
+@_typing.final
+class SetPageContactResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPageContactResponse: _TypeAlias = SetPageContactResponse  # noqa: Y015
 
 @_typing.final
 class StartHandoverRequest(_message.Message):

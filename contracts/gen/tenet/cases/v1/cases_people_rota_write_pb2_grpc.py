@@ -45,6 +45,11 @@ class CasesRotaWriteServiceStub:
                 request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.RemoveRotaOverrideRequest.SerializeToString,
                 response_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.RemoveRotaOverrideResponse.FromString,
                 _registered_method=True)
+        self.SetPageContact = channel.unary_unary(
+                '/tenet.cases.v1.CasesRotaWriteService/SetPageContact',
+                request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.SetPageContactRequest.SerializeToString,
+                response_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.SetPageContactResponse.FromString,
+                _registered_method=True)
         self.StartHandover = channel.unary_unary(
                 '/tenet.cases.v1.CasesRotaWriteService/StartHandover',
                 request_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.StartHandoverRequest.SerializeToString,
@@ -75,6 +80,13 @@ class CasesRotaWriteServiceServicer:
 
     def RemoveRotaOverride(self, request, context):
         """Takes an override away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPageContact(self, request, context):
+        """Says how a person on call is reached: the caller, or on a lead's word anybody.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,6 +125,11 @@ def add_CasesRotaWriteServiceServicer_to_server(servicer, server):
                     servicer.RemoveRotaOverride,
                     request_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.RemoveRotaOverrideRequest.FromString,
                     response_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.RemoveRotaOverrideResponse.SerializeToString,
+            ),
+            'SetPageContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPageContact,
+                    request_deserializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.SetPageContactRequest.FromString,
+                    response_serializer=tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.SetPageContactResponse.SerializeToString,
             ),
             'StartHandover': grpc.unary_unary_rpc_method_handler(
                     servicer.StartHandover,
@@ -185,6 +202,33 @@ class CasesRotaWriteService:
             '/tenet.cases.v1.CasesRotaWriteService/RemoveRotaOverride',
             tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.RemoveRotaOverrideRequest.SerializeToString,
             tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.RemoveRotaOverrideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPageContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.cases.v1.CasesRotaWriteService/SetPageContact',
+            tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.SetPageContactRequest.SerializeToString,
+            tenet_dot_cases_dot_v1_dot_cases__people__rota__write__pb2.SetPageContactResponse.FromString,
             options,
             channel_credentials,
             insecure,

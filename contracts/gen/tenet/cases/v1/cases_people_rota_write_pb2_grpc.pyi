@@ -20,6 +20,8 @@ class CasesRotaWriteServiceStub:
     """Puts a person on call for some hours, whatever the layers say."""
     RemoveRotaOverride: _aio.UnaryUnaryMultiCallable[_cases_people_rota_write_pb2.RemoveRotaOverrideRequest, _cases_people_rota_write_pb2.RemoveRotaOverrideResponse]
     """Takes an override away."""
+    SetPageContact: _aio.UnaryUnaryMultiCallable[_cases_people_rota_write_pb2.SetPageContactRequest, _cases_people_rota_write_pb2.SetPageContactResponse]
+    """Says how a person on call is reached: the caller, or on a lead's word anybody."""
     StartHandover: _aio.UnaryUnaryMultiCallable[_cases_people_rota_write_pb2.StartHandoverRequest, _cases_people_rota_write_pb2.StartHandoverResponse]
     """Begins to hand a shift over."""
     AcceptHandoverItem: _aio.UnaryUnaryMultiCallable[_cases_people_rota_write_pb2.AcceptHandoverItemRequest, _cases_people_rota_write_pb2.AcceptHandoverItemResponse]
@@ -45,6 +47,14 @@ class CasesRotaWriteServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_cases_people_rota_write_pb2.RemoveRotaOverrideRequest, _abc.Awaitable[_cases_people_rota_write_pb2.RemoveRotaOverrideResponse]],
     ) -> _abc.Awaitable[_cases_people_rota_write_pb2.RemoveRotaOverrideResponse]:
         """Takes an override away."""
+
+    @_abc_1.abstractmethod
+    def SetPageContact(
+        self,
+        request: _cases_people_rota_write_pb2.SetPageContactRequest,
+        context: _aio.ServicerContext[_cases_people_rota_write_pb2.SetPageContactRequest, _abc.Awaitable[_cases_people_rota_write_pb2.SetPageContactResponse]],
+    ) -> _abc.Awaitable[_cases_people_rota_write_pb2.SetPageContactResponse]:
+        """Says how a person on call is reached: the caller, or on a lead's word anybody."""
 
     @_abc_1.abstractmethod
     def StartHandover(

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from tenet.detections.v1 import detections_pb2 as tenet_dot_detections_dot_v1_dot_detections__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tenet/detections/v1/detections_admin.proto\x12\x13tenet.detections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$tenet/detections/v1/detections.proto\"y\n\x15ImportRulePackRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12-\n\x04name\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,62}$\x12\x1d\n\x07\x61rchive\x18\x04 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x06\"\\\n\x16ImportRulePackResponse\x12\x30\n\trule_pack\x18\x01 \x01(\x0b\x32\x1d.tenet.detections.v1.RulePack\x12\x10\n\x08position\x18\x0f \x01(\x03\"G\n\x15\x44\x65ployRulePackRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1a\n\x07pack_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"*\n\x16\x44\x65ployRulePackResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\xee\x01\n\x16\x44\x65tectionsAdminService\x12i\n\x0eImportRulePack\x12*.tenet.detections.v1.ImportRulePackRequest\x1a+.tenet.detections.v1.ImportRulePackResponse\x12i\n\x0e\x44\x65ployRulePack\x12*.tenet.detections.v1.DeployRulePackRequest\x1a+.tenet.detections.v1.DeployRulePackResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tenet/detections/v1/detections_admin.proto\x12\x13tenet.detections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a$tenet/detections/v1/detections.proto\"\xb2\x01\n\x15ImportRulePackRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12-\n\x04name\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,62}$\x12\x1d\n\x07\x61rchive\x18\x04 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x06\x12\x19\n\x06reason\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\x12\x1c\n\tsignature\x18\x06 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x04\"\x8c\x01\n\x16ImportRulePackResponse\x12\x30\n\trule_pack\x18\x01 \x01(\x0b\x32\x1d.tenet.detections.v1.RulePack\x12\x14\n\x0crules_passed\x18\x02 \x01(\x03\x12\x18\n\x10\x66\x61iling_rule_ids\x18\x03 \x03(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\"b\n\x15\x44\x65ployRulePackRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1a\n\x07pack_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x06reason\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\"*\n\x16\x44\x65ployRulePackResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"\xd5\x01\n\x19TrustRulePublisherRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12N\n\x0cverifier_key\x18\x03 \x01(\tB8\xbaH5r321^[!-*,-~]{1,200}\\+[0-9a-f]{8}\\+[A-Za-z0-9+/]{44}$\x12\x37\n\x05names\x18\x04 \x03(\tB(\xbaH%\x92\x01\"\x08\x01\x10\x64\"\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,62}$\x12\x1b\n\x06reason\x18\x05 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\".\n\x1aTrustRulePublisherResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"\xb6\x01\n\x1c\x44istrustRulePublisherRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12N\n\x0cverifier_key\x18\x03 \x01(\tB8\xbaH5r321^[!-*,-~]{1,200}\\+[0-9a-f]{8}\\+[A-Za-z0-9+/]{44}$\x12\x15\n\rrelease_names\x18\x04 \x01(\x08\x12\x1b\n\x06reason\x18\x05 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\"1\n\x1d\x44istrustRulePublisherResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\xe5\x03\n\x16\x44\x65tectionsAdminService\x12i\n\x0eImportRulePack\x12*.tenet.detections.v1.ImportRulePackRequest\x1a+.tenet.detections.v1.ImportRulePackResponse\x12i\n\x0e\x44\x65ployRulePack\x12*.tenet.detections.v1.DeployRulePackRequest\x1a+.tenet.detections.v1.DeployRulePackResponse\x12u\n\x12TrustRulePublisher\x12..tenet.detections.v1.TrustRulePublisherRequest\x1a/.tenet.detections.v1.TrustRulePublisherResponse\x12~\n\x15\x44istrustRulePublisher\x12\x31.tenet.detections.v1.DistrustRulePublisherRequest\x1a\x32.tenet.detections.v1.DistrustRulePublisherResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,16 +37,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTRULEPACKREQUEST'].fields_by_name['name']._serialized_options = b'\272H\034r\0322\030^[a-z][a-z0-9._-]{1,62}$'
   _globals['_IMPORTRULEPACKREQUEST'].fields_by_name['archive']._loaded_options = None
   _globals['_IMPORTRULEPACKREQUEST'].fields_by_name['archive']._serialized_options = b'\272H\tz\007\020\001\030\200\200\200\006'
+  _globals['_IMPORTRULEPACKREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_IMPORTRULEPACKREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\006r\004\030\200\200\004'
+  _globals['_IMPORTRULEPACKREQUEST'].fields_by_name['signature']._loaded_options = None
+  _globals['_IMPORTRULEPACKREQUEST'].fields_by_name['signature']._serialized_options = b'\272H\006z\004\030\200\200\004'
   _globals['_DEPLOYRULEPACKREQUEST'].fields_by_name['pack_id']._loaded_options = None
   _globals['_DEPLOYRULEPACKREQUEST'].fields_by_name['pack_id']._serialized_options = b'\272H\006r\004\020\001\030@'
-  _globals['_IMPORTRULEPACKREQUEST']._serialized_start=134
-  _globals['_IMPORTRULEPACKREQUEST']._serialized_end=255
-  _globals['_IMPORTRULEPACKRESPONSE']._serialized_start=257
-  _globals['_IMPORTRULEPACKRESPONSE']._serialized_end=349
-  _globals['_DEPLOYRULEPACKREQUEST']._serialized_start=351
-  _globals['_DEPLOYRULEPACKREQUEST']._serialized_end=422
-  _globals['_DEPLOYRULEPACKRESPONSE']._serialized_start=424
-  _globals['_DEPLOYRULEPACKRESPONSE']._serialized_end=466
-  _globals['_DETECTIONSADMINSERVICE']._serialized_start=469
-  _globals['_DETECTIONSADMINSERVICE']._serialized_end=707
+  _globals['_DEPLOYRULEPACKREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_DEPLOYRULEPACKREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\006r\004\030\200\200\004'
+  _globals['_TRUSTRULEPUBLISHERREQUEST'].fields_by_name['verifier_key']._loaded_options = None
+  _globals['_TRUSTRULEPUBLISHERREQUEST'].fields_by_name['verifier_key']._serialized_options = b'\272H5r321^[!-*,-~]{1,200}\\+[0-9a-f]{8}\\+[A-Za-z0-9+/]{44}$'
+  _globals['_TRUSTRULEPUBLISHERREQUEST'].fields_by_name['names']._loaded_options = None
+  _globals['_TRUSTRULEPUBLISHERREQUEST'].fields_by_name['names']._serialized_options = b'\272H%\222\001\"\010\001\020d\"\034r\0322\030^[a-z][a-z0-9._-]{1,62}$'
+  _globals['_TRUSTRULEPUBLISHERREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_TRUSTRULEPUBLISHERREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\010r\006\020\001\030\200\200\004'
+  _globals['_DISTRUSTRULEPUBLISHERREQUEST'].fields_by_name['verifier_key']._loaded_options = None
+  _globals['_DISTRUSTRULEPUBLISHERREQUEST'].fields_by_name['verifier_key']._serialized_options = b'\272H5r321^[!-*,-~]{1,200}\\+[0-9a-f]{8}\\+[A-Za-z0-9+/]{44}$'
+  _globals['_DISTRUSTRULEPUBLISHERREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_DISTRUSTRULEPUBLISHERREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\010r\006\020\001\030\200\200\004'
+  _globals['_IMPORTRULEPACKREQUEST']._serialized_start=135
+  _globals['_IMPORTRULEPACKREQUEST']._serialized_end=313
+  _globals['_IMPORTRULEPACKRESPONSE']._serialized_start=316
+  _globals['_IMPORTRULEPACKRESPONSE']._serialized_end=456
+  _globals['_DEPLOYRULEPACKREQUEST']._serialized_start=458
+  _globals['_DEPLOYRULEPACKREQUEST']._serialized_end=556
+  _globals['_DEPLOYRULEPACKRESPONSE']._serialized_start=558
+  _globals['_DEPLOYRULEPACKRESPONSE']._serialized_end=600
+  _globals['_TRUSTRULEPUBLISHERREQUEST']._serialized_start=603
+  _globals['_TRUSTRULEPUBLISHERREQUEST']._serialized_end=816
+  _globals['_TRUSTRULEPUBLISHERRESPONSE']._serialized_start=818
+  _globals['_TRUSTRULEPUBLISHERRESPONSE']._serialized_end=864
+  _globals['_DISTRUSTRULEPUBLISHERREQUEST']._serialized_start=867
+  _globals['_DISTRUSTRULEPUBLISHERREQUEST']._serialized_end=1049
+  _globals['_DISTRUSTRULEPUBLISHERRESPONSE']._serialized_start=1051
+  _globals['_DISTRUSTRULEPUBLISHERRESPONSE']._serialized_end=1100
+  _globals['_DETECTIONSADMINSERVICE']._serialized_start=1103
+  _globals['_DETECTIONSADMINSERVICE']._serialized_end=1588
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,10 @@
 isort:skip_file
 The provider's rule packs."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from tenet.detections.v1 import detections_pb2 as _detections_pb2
 import builtins as _builtins
 import sys
@@ -24,21 +26,31 @@ class ImportRulePackRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     ARCHIVE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     name: _builtins.str
     """The pack's name; a later import under the same name is its next version."""
     archive: _builtins.bytes
     """A zip archive with Sigma rules as .yml or .yaml files, in any folders."""
+    reason: _builtins.str
+    """Why these rules. Sealed."""
+    signature: _builtins.bytes
+    """The signed note (C2SP signed-note) beside the pack, over the lines `tenet rule pack`, its name, and its SHA-256 in
+    hexadecimal; empty for a pack without a signature.
+    """
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         name: _builtins.str = ...,
         archive: _builtins.bytes = ...,
+        reason: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "name", b"name", "reason", b"reason", "request_id", b"request_id", "signature", b"signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -49,19 +61,29 @@ class ImportRulePackResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RULE_PACK_FIELD_NUMBER: _builtins.int
+    RULES_PASSED_FIELD_NUMBER: _builtins.int
+    FAILING_RULE_IDS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    rules_passed: _builtins.int
+    """Rules whose own tests were run, and all of which held."""
     position: _builtins.int
     @_builtins.property
     def rule_pack(self) -> _detections_pb2.RulePack: ...
+    @_builtins.property
+    def failing_rule_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Rules that fail tests of their own, the first hundred by identifier; a pack with such rules is not deployed."""
+
     def __init__(
         self,
         *,
         rule_pack: _detections_pb2.RulePack | None = ...,
+        rules_passed: _builtins.int = ...,
+        failing_rule_ids: _abc.Iterable[_builtins.str] | None = ...,
         position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rule_pack", b"rule_pack"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "rule_pack", b"rule_pack"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failing_rule_ids", b"failing_rule_ids", "position", b"position", "rule_pack", b"rule_pack", "rules_passed", b"rules_passed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -73,17 +95,21 @@ class DeployRulePackRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PACK_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     pack_id: _builtins.str
+    reason: _builtins.str
+    """Why now. Sealed."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         pack_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pack_id", b"pack_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pack_id", b"pack_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -107,3 +133,104 @@ class DeployRulePackResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeployRulePackResponse: _TypeAlias = DeployRulePackResponse  # noqa: Y015
+
+@_typing.final
+class TrustRulePublisherRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VERIFIER_KEY_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    verifier_key: _builtins.str
+    """The public key with its name, as C2SP signed-note writes it."""
+    reason: _builtins.str
+    """Why. Sealed."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the packs that it signs, in place of those that it was trusted for before."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        verifier_key: _builtins.str = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "reason", b"reason", "request_id", b"request_id", "verifier_key", b"verifier_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrustRulePublisherRequest: _TypeAlias = TrustRulePublisherRequest  # noqa: Y015
+
+@_typing.final
+class TrustRulePublisherResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrustRulePublisherResponse: _TypeAlias = TrustRulePublisherResponse  # noqa: Y015
+
+@_typing.final
+class DistrustRulePublisherRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VERIFIER_KEY_FIELD_NUMBER: _builtins.int
+    RELEASE_NAMES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    verifier_key: _builtins.str
+    release_names: _builtins.bool
+    """Its names may be imported unsigned again, unless another key holds them."""
+    reason: _builtins.str
+    """Why. Sealed."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        verifier_key: _builtins.str = ...,
+        release_names: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "release_names", b"release_names", "request_id", b"request_id", "verifier_key", b"verifier_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DistrustRulePublisherRequest: _TypeAlias = DistrustRulePublisherRequest  # noqa: Y015
+
+@_typing.final
+class DistrustRulePublisherResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DistrustRulePublisherResponse: _TypeAlias = DistrustRulePublisherResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DetectionsAdminServiceStub:
-    """Imports and deploys rule packs, in the provider's ledger.
+    """Imports and deploys rule packs, and says whose signatures on them count, in the provider's ledger.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,20 @@ class DetectionsAdminServiceStub:
                 request_serializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DeployRulePackRequest.SerializeToString,
                 response_deserializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DeployRulePackResponse.FromString,
                 _registered_method=True)
+        self.TrustRulePublisher = channel.unary_unary(
+                '/tenet.detections.v1.DetectionsAdminService/TrustRulePublisher',
+                request_serializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.TrustRulePublisherRequest.SerializeToString,
+                response_deserializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.TrustRulePublisherResponse.FromString,
+                _registered_method=True)
+        self.DistrustRulePublisher = channel.unary_unary(
+                '/tenet.detections.v1.DetectionsAdminService/DistrustRulePublisher',
+                request_serializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DistrustRulePublisherRequest.SerializeToString,
+                response_deserializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DistrustRulePublisherResponse.FromString,
+                _registered_method=True)
 
 
 class DetectionsAdminServiceServicer:
-    """Imports and deploys rule packs, in the provider's ledger.
+    """Imports and deploys rule packs, and says whose signatures on them count, in the provider's ledger.
     """
 
     def ImportRulePack(self, request, context):
@@ -60,6 +70,20 @@ class DetectionsAdminServiceServicer:
 
     def DeployRulePack(self, request, context):
         """Puts an imported pack to work for all tenants, in place of the pack of the same name that ran before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TrustRulePublisher(self, request, context):
+        """Takes packs of these names from now on only with the signature of a key that is trusted for the name, as this one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DistrustRulePublisher(self, request, context):
+        """Ends that a key's signatures count. What it has signed and is at work goes on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +102,16 @@ def add_DetectionsAdminServiceServicer_to_server(servicer, server):
                     request_deserializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DeployRulePackRequest.FromString,
                     response_serializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DeployRulePackResponse.SerializeToString,
             ),
+            'TrustRulePublisher': grpc.unary_unary_rpc_method_handler(
+                    servicer.TrustRulePublisher,
+                    request_deserializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.TrustRulePublisherRequest.FromString,
+                    response_serializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.TrustRulePublisherResponse.SerializeToString,
+            ),
+            'DistrustRulePublisher': grpc.unary_unary_rpc_method_handler(
+                    servicer.DistrustRulePublisher,
+                    request_deserializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DistrustRulePublisherRequest.FromString,
+                    response_serializer=tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DistrustRulePublisherResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tenet.detections.v1.DetectionsAdminService', rpc_method_handlers)
@@ -87,7 +121,7 @@ def add_DetectionsAdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DetectionsAdminService:
-    """Imports and deploys rule packs, in the provider's ledger.
+    """Imports and deploys rule packs, and says whose signatures on them count, in the provider's ledger.
     """
 
     @staticmethod
@@ -134,6 +168,60 @@ class DetectionsAdminService:
             '/tenet.detections.v1.DetectionsAdminService/DeployRulePack',
             tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DeployRulePackRequest.SerializeToString,
             tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DeployRulePackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TrustRulePublisher(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.detections.v1.DetectionsAdminService/TrustRulePublisher',
+            tenet_dot_detections_dot_v1_dot_detections__admin__pb2.TrustRulePublisherRequest.SerializeToString,
+            tenet_dot_detections_dot_v1_dot_detections__admin__pb2.TrustRulePublisherResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DistrustRulePublisher(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.detections.v1.DetectionsAdminService/DistrustRulePublisher',
+            tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DistrustRulePublisherRequest.SerializeToString,
+            tenet_dot_detections_dot_v1_dot_detections__admin__pb2.DistrustRulePublisherResponse.FromString,
             options,
             channel_credentials,
             insecure,

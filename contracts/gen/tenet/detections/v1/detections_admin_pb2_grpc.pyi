@@ -13,16 +13,20 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DetectionsAdminServiceStub:
-    """Imports and deploys rule packs, in the provider's ledger."""
+    """Imports and deploys rule packs, and says whose signatures on them count, in the provider's ledger."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ImportRulePack: _aio.UnaryUnaryMultiCallable[_detections_admin_pb2.ImportRulePackRequest, _detections_admin_pb2.ImportRulePackResponse]
     """Keeps a pack as published and says which of its rules compile. Nothing runs yet."""
     DeployRulePack: _aio.UnaryUnaryMultiCallable[_detections_admin_pb2.DeployRulePackRequest, _detections_admin_pb2.DeployRulePackResponse]
     """Puts an imported pack to work for all tenants, in place of the pack of the same name that ran before."""
+    TrustRulePublisher: _aio.UnaryUnaryMultiCallable[_detections_admin_pb2.TrustRulePublisherRequest, _detections_admin_pb2.TrustRulePublisherResponse]
+    """Takes packs of these names from now on only with the signature of a key that is trusted for the name, as this one."""
+    DistrustRulePublisher: _aio.UnaryUnaryMultiCallable[_detections_admin_pb2.DistrustRulePublisherRequest, _detections_admin_pb2.DistrustRulePublisherResponse]
+    """Ends that a key's signatures count. What it has signed and is at work goes on."""
 
 class DetectionsAdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Imports and deploys rule packs, in the provider's ledger."""
+    """Imports and deploys rule packs, and says whose signatures on them count, in the provider's ledger."""
 
     @_abc_1.abstractmethod
     def ImportRulePack(
@@ -39,5 +43,21 @@ class DetectionsAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_detections_admin_pb2.DeployRulePackRequest, _abc.Awaitable[_detections_admin_pb2.DeployRulePackResponse]],
     ) -> _abc.Awaitable[_detections_admin_pb2.DeployRulePackResponse]:
         """Puts an imported pack to work for all tenants, in place of the pack of the same name that ran before."""
+
+    @_abc_1.abstractmethod
+    def TrustRulePublisher(
+        self,
+        request: _detections_admin_pb2.TrustRulePublisherRequest,
+        context: _aio.ServicerContext[_detections_admin_pb2.TrustRulePublisherRequest, _abc.Awaitable[_detections_admin_pb2.TrustRulePublisherResponse]],
+    ) -> _abc.Awaitable[_detections_admin_pb2.TrustRulePublisherResponse]:
+        """Takes packs of these names from now on only with the signature of a key that is trusted for the name, as this one."""
+
+    @_abc_1.abstractmethod
+    def DistrustRulePublisher(
+        self,
+        request: _detections_admin_pb2.DistrustRulePublisherRequest,
+        context: _aio.ServicerContext[_detections_admin_pb2.DistrustRulePublisherRequest, _abc.Awaitable[_detections_admin_pb2.DistrustRulePublisherResponse]],
+    ) -> _abc.Awaitable[_detections_admin_pb2.DistrustRulePublisherResponse]:
+        """Ends that a key's signatures count. What it has signed and is at work goes on."""
 
 def add_DetectionsAdminServiceServicer_to_server(servicer: DetectionsAdminServiceServicer, server: _aio.Server) -> None: ...

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tenet/detections/v1/detections_hunts.proto\x12\x13tenet.detections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x01\n\x0bHuntRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x31\n\x05start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x06reason\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x1a\n\x03sql\x18\x06 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\xa0\x9c\x01H\x00\x42\x11\n\x08question\x12\x05\xbaH\x02\x08\x01\"\xb1\x01\n\x0cHuntResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.tenet.detections.v1.HuntProgressH\x00\x12/\n\x05table\x18\x02 \x01(\x0b\x32\x1e.tenet.detections.v1.HuntTableH\x00\x12\x31\n\x06result\x18\x03 \x01(\x0b\x32\x1f.tenet.detections.v1.HuntResultH\x00\x42\x06\n\x04step\"D\n\x0cHuntProgress\x12\r\n\x05\x66iles\x18\x01 \x01(\x03\x12\x14\n\x0c\x66iles_in_all\x18\x02 \x01(\x03\x12\x0f\n\x07records\x18\x03 \x01(\x03\"*\n\tHuntTable\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\x12\x0c\n\x04rows\x18\x02 \x03(\t\"\xac\x01\n\nHuntResult\x12\x0f\n\x07hunt_id\x18\x01 \x01(\t\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\r\n\x05\x66ound\x18\x03 \x01(\x03\x12\x11\n\ttruncated\x18\x04 \x01(\x08\x12\x31\n\rmissing_hours\x18\x05 \x03(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rdetection_ids\x18\x06 \x03(\t\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\x66\n\x15\x44\x65tectionsHuntService\x12M\n\x04Hunt\x12 .tenet.detections.v1.HuntRequest\x1a!.tenet.detections.v1.HuntResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tenet/detections/v1/detections_hunts.proto\x12\x13tenet.detections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n\x0bHuntRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x31\n\x05start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x06reason\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x1a\n\x03sql\x18\x06 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\xa0\x9c\x01H\x00\x12\x1d\n\x07rule_id\x18\x07 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x12\x1b\n\x04rule\x18\x08 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80@H\x00\x12\"\n\nindicators\x18\t \x01(\tB\x0c\xbaH\tr\x07\x10\x01(\x80\x80\x80\x04H\x00\x12\x0f\n\x07\x64ry_run\x18\n \x01(\x08\x42\x11\n\x08question\x12\x05\xbaH\x02\x08\x01\"\xde\x01\n\x0cHuntResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32!.tenet.detections.v1.HuntProgressH\x00\x12/\n\x05table\x18\x02 \x01(\x0b\x32\x1e.tenet.detections.v1.HuntTableH\x00\x12\x31\n\x06result\x18\x03 \x01(\x0b\x32\x1f.tenet.detections.v1.HuntResultH\x00\x12+\n\x03hit\x18\x04 \x01(\x0b\x32\x1c.tenet.detections.v1.HuntHitH\x00\x42\x06\n\x04step\"k\n\x0cHuntProgress\x12\r\n\x05\x66iles\x18\x01 \x01(\x03\x12\x14\n\x0c\x66iles_in_all\x18\x02 \x01(\x03\x12\x0f\n\x07records\x18\x03 \x01(\x03\x12\x16\n\x0elooked_through\x18\x04 \x01(\x03\x12\r\n\x05\x66ound\x18\x05 \x01(\x03\"\xb5\x01\n\x07HuntHit\x12/\n\x0boccurred_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tsensor_id\x18\x02 \x01(\t\x12\x14\n\x0c\x62\x61tch_sha256\x18\x03 \x01(\t\x12\x0e\n\x06record\x18\x04 \x01(\x03\x12\x0f\n\x07summary\x18\x05 \x01(\t\x12/\n\x07matches\x18\x06 \x03(\x0b\x32\x1e.tenet.detections.v1.HuntMatch\"=\n\tHuntMatch\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08observed\x18\x03 \x01(\t\"*\n\tHuntTable\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\x12\x0c\n\x04rows\x18\x02 \x03(\t\"\xcb\x01\n\nHuntResult\x12\x0f\n\x07hunt_id\x18\x01 \x01(\t\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\r\n\x05\x66ound\x18\x03 \x01(\x03\x12\x11\n\ttruncated\x18\x04 \x01(\x08\x12\x31\n\rmissing_hours\x18\x05 \x03(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rdetection_ids\x18\x06 \x03(\t\x12\r\n\x05known\x18\x07 \x01(\x03\x12\x0e\n\x06hidden\x18\x08 \x01(\x03\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\x66\n\x15\x44\x65tectionsHuntService\x12M\n\x04Hunt\x12 .tenet.detections.v1.HuntRequest\x1a!.tenet.detections.v1.HuntResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,16 +43,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HUNTREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\350\007'
   _globals['_HUNTREQUEST'].fields_by_name['sql']._loaded_options = None
   _globals['_HUNTREQUEST'].fields_by_name['sql']._serialized_options = b'\272H\010r\006\020\001\030\240\234\001'
+  _globals['_HUNTREQUEST'].fields_by_name['rule_id']._loaded_options = None
+  _globals['_HUNTREQUEST'].fields_by_name['rule_id']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_HUNTREQUEST'].fields_by_name['rule']._loaded_options = None
+  _globals['_HUNTREQUEST'].fields_by_name['rule']._serialized_options = b'\272H\010r\006\020\001(\200\200@'
+  _globals['_HUNTREQUEST'].fields_by_name['indicators']._loaded_options = None
+  _globals['_HUNTREQUEST'].fields_by_name['indicators']._serialized_options = b'\272H\tr\007\020\001(\200\200\200\004'
   _globals['_HUNTREQUEST']._serialized_start=130
-  _globals['_HUNTREQUEST']._serialized_end=357
-  _globals['_HUNTRESPONSE']._serialized_start=360
-  _globals['_HUNTRESPONSE']._serialized_end=537
-  _globals['_HUNTPROGRESS']._serialized_start=539
-  _globals['_HUNTPROGRESS']._serialized_end=607
-  _globals['_HUNTTABLE']._serialized_start=609
-  _globals['_HUNTTABLE']._serialized_end=651
-  _globals['_HUNTRESULT']._serialized_start=654
-  _globals['_HUNTRESULT']._serialized_end=826
-  _globals['_DETECTIONSHUNTSERVICE']._serialized_start=828
-  _globals['_DETECTIONSHUNTSERVICE']._serialized_end=930
+  _globals['_HUNTREQUEST']._serialized_end=470
+  _globals['_HUNTRESPONSE']._serialized_start=473
+  _globals['_HUNTRESPONSE']._serialized_end=695
+  _globals['_HUNTPROGRESS']._serialized_start=697
+  _globals['_HUNTPROGRESS']._serialized_end=804
+  _globals['_HUNTHIT']._serialized_start=807
+  _globals['_HUNTHIT']._serialized_end=988
+  _globals['_HUNTMATCH']._serialized_start=990
+  _globals['_HUNTMATCH']._serialized_end=1051
+  _globals['_HUNTTABLE']._serialized_start=1053
+  _globals['_HUNTTABLE']._serialized_end=1095
+  _globals['_HUNTRESULT']._serialized_start=1098
+  _globals['_HUNTRESULT']._serialized_end=1301
+  _globals['_DETECTIONSHUNTSERVICE']._serialized_start=1303
+  _globals['_DETECTIONSHUNTSERVICE']._serialized_end=1405
 # @@protoc_insertion_point(module_scope)

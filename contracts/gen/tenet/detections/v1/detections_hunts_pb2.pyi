@@ -29,12 +29,24 @@ class HuntRequest(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     SQL_FIELD_NUMBER: _builtins.int
+    RULE_ID_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    INDICATORS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     request_id: _builtins.str
     reason: _builtins.str
     """Why; it goes into the ledger, sealed, and into the access log."""
     sql: _builtins.str
     """One statement that reads, over the table `telemetry`."""
+    rule_id: _builtins.str
+    """A Sigma rule at work, by its identifier."""
+    rule: _builtins.str
+    """The text of a Sigma rule, which need not be at work anywhere."""
+    indicators: _builtins.str
+    """A list of indicators: one value a line, or CSV with the columns kind and value."""
+    dry_run: _builtins.bool
+    """Show hits and raise no detections. A question in SQL never raises any."""
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp:
         """Whole hours that touch the period are looked at: from this moment on, and before the other."""
@@ -50,12 +62,16 @@ class HuntRequest(_message.Message):
         end: _timestamp_pb2.Timestamp | None = ...,
         reason: _builtins.str = ...,
         sql: _builtins.str = ...,
+        rule_id: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        indicators: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "question", b"question", "sql", b"sql", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "indicators", b"indicators", "question", b"question", "rule", b"rule", "rule_id", b"rule_id", "sql", b"sql", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "question", b"question", "reason", b"reason", "request_id", b"request_id", "sql", b"sql", "start", b"start", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "end", b"end", "indicators", b"indicators", "question", b"question", "reason", b"reason", "request_id", b"request_id", "rule", b"rule", "rule_id", b"rule_id", "sql", b"sql", "start", b"start", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_question: _TypeAlias = _typing.Literal["sql"]  # noqa: Y015
+    _WhichOneofReturnType_question: _TypeAlias = _typing.Literal["sql", "rule_id", "rule", "indicators"]  # noqa: Y015
     _WhichOneofArgType_question: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_question) -> _WhichOneofReturnType_question | None: ...
 
@@ -68,24 +84,28 @@ class HuntResponse(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     TABLE_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
+    HIT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> Global___HuntProgress: ...
     @_builtins.property
     def table(self) -> Global___HuntTable: ...
     @_builtins.property
     def result(self) -> Global___HuntResult: ...
+    @_builtins.property
+    def hit(self) -> Global___HuntHit: ...
     def __init__(
         self,
         *,
         progress: Global___HuntProgress | None = ...,
         table: Global___HuntTable | None = ...,
         result: Global___HuntResult | None = ...,
+        hit: Global___HuntHit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "result", b"result", "step", b"step", "table", b"table"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hit", b"hit", "progress", b"progress", "result", b"result", "step", b"step", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "result", b"result", "step", b"step", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hit", b"hit", "progress", b"progress", "result", b"result", "step", b"step", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["progress", "table", "result"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["progress", "table", "result", "hit"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -98,23 +118,97 @@ class HuntProgress(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     FILES_IN_ALL_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
+    LOOKED_THROUGH_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
     files: _builtins.int
     files_in_all: _builtins.int
     records: _builtins.int
+    """Of the files that are at hand."""
+    looked_through: _builtins.int
+    """Of a hunt by rule or by indicators: records that were looked at, and that match."""
+    found: _builtins.int
     def __init__(
         self,
         *,
         files: _builtins.int = ...,
         files_in_all: _builtins.int = ...,
         records: _builtins.int = ...,
+        looked_through: _builtins.int = ...,
+        found: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "files_in_all", b"files_in_all", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "files_in_all", b"files_in_all", "found", b"found", "looked_through", b"looked_through", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HuntProgress: _TypeAlias = HuntProgress  # noqa: Y015
+
+@_typing.final
+class HuntHit(_message.Message):
+    """A record that a rule or an indicator matches. Only the first 1,000 are told; all of them are counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    SENSOR_ID_FIELD_NUMBER: _builtins.int
+    BATCH_SHA256_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    MATCHES_FIELD_NUMBER: _builtins.int
+    sensor_id: _builtins.str
+    batch_sha256: _builtins.str
+    """The batch that the record came in, and its number there, from 0."""
+    record: _builtins.int
+    summary: _builtins.str
+    """What a person reads of the record."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___HuntMatch]: ...
+    def __init__(
+        self,
+        *,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        sensor_id: _builtins.str = ...,
+        batch_sha256: _builtins.str = ...,
+        record: _builtins.int = ...,
+        summary: _builtins.str = ...,
+        matches: _abc.Iterable[Global___HuntMatch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_sha256", b"batch_sha256", "matches", b"matches", "occurred_at", b"occurred_at", "record", b"record", "sensor_id", b"sensor_id", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HuntHit: _TypeAlias = HuntHit  # noqa: Y015
+
+@_typing.final
+class HuntMatch(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    OBSERVED_FIELD_NUMBER: _builtins.int
+    rule_id: _builtins.str
+    title: _builtins.str
+    observed: _builtins.str
+    """What of the record it was, of an indicator."""
+    def __init__(
+        self,
+        *,
+        rule_id: _builtins.str = ...,
+        title: _builtins.str = ...,
+        observed: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["observed", b"observed", "rule_id", b"rule_id", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HuntMatch: _TypeAlias = HuntMatch  # noqa: Y015
 
 @_typing.final
 class HuntTable(_message.Message):
@@ -156,12 +250,18 @@ class HuntResult(_message.Message):
     TRUNCATED_FIELD_NUMBER: _builtins.int
     MISSING_HOURS_FIELD_NUMBER: _builtins.int
     DETECTION_IDS_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     hunt_id: _builtins.str
     records: _builtins.int
     found: _builtins.int
     truncated: _builtins.bool
     """There was more than an answer holds."""
+    known: _builtins.int
+    """Matches whose records had counted in these detections before, as live telemetry or in an earlier hunt."""
+    hidden: _builtins.int
+    """Matches that a suppression hides, that the tenant excepts, or that are expected."""
     position: _builtins.int
     @_builtins.property
     def missing_hours(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]:
@@ -169,7 +269,7 @@ class HuntResult(_message.Message):
 
     @_builtins.property
     def detection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Raised, or added to."""
+        """Raised, or added to; the records that did so are marked as found in retrospect."""
 
     def __init__(
         self,
@@ -180,11 +280,13 @@ class HuntResult(_message.Message):
         truncated: _builtins.bool = ...,
         missing_hours: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
         detection_ids: _abc.Iterable[_builtins.str] | None = ...,
+        known: _builtins.int = ...,
+        hidden: _builtins.int = ...,
         position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detection_ids", b"detection_ids", "found", b"found", "hunt_id", b"hunt_id", "missing_hours", b"missing_hours", "position", b"position", "records", b"records", "truncated", b"truncated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detection_ids", b"detection_ids", "found", b"found", "hidden", b"hidden", "hunt_id", b"hunt_id", "known", b"known", "missing_hours", b"missing_hours", "position", b"position", "records", b"records", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -207,6 +207,54 @@ class Validation(_message.Message):
 Global___Validation: _TypeAlias = Validation  # noqa: Y015
 
 @_typing.final
+class IndicatorRef(_message.Message):
+    """The indicator that matched, and the import that brought it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDICATOR_ID_FIELD_NUMBER: _builtins.int
+    OBSERVABLE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SET_SHA256_FIELD_NUMBER: _builtins.int
+    LEDGER_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_PERCENT_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    indicator_id: _builtins.str
+    observable: _builtins.str
+    """What kind of thing matched: `address`, `domain`, `url`, `hash`, …"""
+    source: _builtins.str
+    set_sha256: _builtins.str
+    """SHA-256 of all that the source said from that import on."""
+    ledger: _builtins.str
+    """The import, by its position in the ledger of the provider, or of the tenant itself."""
+    position: _builtins.int
+    confidence_percent: _builtins.int
+    """0 to 100, decayed by its age when it matched; absent where the source gives none."""
+    label: _common_pb2.Label.ValueType
+    def __init__(
+        self,
+        *,
+        indicator_id: _builtins.str = ...,
+        observable: _builtins.str = ...,
+        source: _builtins.str = ...,
+        set_sha256: _builtins.str = ...,
+        ledger: _builtins.str = ...,
+        position: _builtins.int = ...,
+        confidence_percent: _builtins.int | None = ...,
+        label: _common_pb2.Label.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence_percent", b"_confidence_percent", "confidence_percent", b"confidence_percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence_percent", b"_confidence_percent", "confidence_percent", b"confidence_percent", "indicator_id", b"indicator_id", "label", b"label", "ledger", b"ledger", "observable", b"observable", "position", b"position", "set_sha256", b"set_sha256", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__confidence_percent: _TypeAlias = _typing.Literal["confidence_percent"]  # noqa: Y015
+    _WhichOneofArgType__confidence_percent: _TypeAlias = _typing.Literal["_confidence_percent", b"_confidence_percent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence_percent) -> _WhichOneofReturnType__confidence_percent | None: ...
+
+Global___IndicatorRef: _TypeAlias = IndicatorRef  # noqa: Y015
+
+@_typing.final
 class Detection(_message.Message):
     """Suspicious activity, once per group of equal activity."""
 
@@ -233,6 +281,9 @@ class Detection(_message.Message):
     RAISED_POSITION_FIELD_NUMBER: _builtins.int
     RAISED_AT_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    INDICATOR_FIELD_NUMBER: _builtins.int
+    SIGHTINGS_FIELD_NUMBER: _builtins.int
+    RETROSPECTIVE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     detection_id: _builtins.str
     source: _builtins.str
@@ -248,6 +299,10 @@ class Detection(_message.Message):
     """Where it was raised."""
     position: _builtins.int
     """The last position of this ledger that changed what is shown."""
+    sightings: _builtins.int
+    """How many other customers at least were known to have lately had the same, when it was raised; absent where nobody knows."""
+    retrospective: _builtins.int
+    """How many of `count` a hunt found in archived telemetry; all of them where nothing was seen live."""
     @_builtins.property
     def rule(self) -> Global___RuleRef: ...
     @_builtins.property
@@ -272,6 +327,10 @@ class Detection(_message.Message):
 
     @_builtins.property
     def raised_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def indicator(self) -> Global___IndicatorRef:
+        """Absent where no indicator of our intelligence matched."""
+
     def __init__(
         self,
         *,
@@ -296,12 +355,17 @@ class Detection(_message.Message):
         raised_position: _builtins.int = ...,
         raised_at: _timestamp_pb2.Timestamp | None = ...,
         position: _builtins.int = ...,
+        indicator: Global___IndicatorRef | None = ...,
+        sightings: _builtins.int | None = ...,
+        retrospective: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_seen_at", b"first_seen_at", "headline", b"headline", "last_seen_at", b"last_seen_at", "raised_at", b"raised_at", "rule", b"rule", "validation", b"validation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sightings", b"_sightings", "first_seen_at", b"first_seen_at", "headline", b"headline", "indicator", b"indicator", "last_seen_at", b"last_seen_at", "raised_at", b"raised_at", "rule", b"rule", "sightings", b"sightings", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_ids", b"asset_ids", "claimed_by", b"claimed_by", "count", b"count", "detection_id", b"detection_id", "evidence", b"evidence", "first_seen_at", b"first_seen_at", "headline", b"headline", "label", b"label", "last_seen_at", b"last_seen_at", "observables", b"observables", "position", b"position", "raised_at", b"raised_at", "raised_position", b"raised_position", "rule", b"rule", "sensor_id", b"sensor_id", "severity_id", b"severity_id", "source", b"source", "state", b"state", "techniques", b"techniques", "tenant_id", b"tenant_id", "validation", b"validation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sightings", b"_sightings", "asset_ids", b"asset_ids", "claimed_by", b"claimed_by", "count", b"count", "detection_id", b"detection_id", "evidence", b"evidence", "first_seen_at", b"first_seen_at", "headline", b"headline", "indicator", b"indicator", "label", b"label", "last_seen_at", b"last_seen_at", "observables", b"observables", "position", b"position", "raised_at", b"raised_at", "raised_position", b"raised_position", "retrospective", b"retrospective", "rule", b"rule", "sensor_id", b"sensor_id", "severity_id", b"severity_id", "sightings", b"sightings", "source", b"source", "state", b"state", "techniques", b"techniques", "tenant_id", b"tenant_id", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__sightings: _TypeAlias = _typing.Literal["sightings"]  # noqa: Y015
+    _WhichOneofArgType__sightings: _TypeAlias = _typing.Literal["_sightings", b"_sightings"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sightings) -> _WhichOneofReturnType__sightings | None: ...
 
 Global___Detection: _TypeAlias = Detection  # noqa: Y015
 
@@ -332,6 +396,11 @@ class TriageItem(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     SEVERITY_MISSING_FIELD_NUMBER: _builtins.int
+    LIKELIHOOD_PERCENT_FIELD_NUMBER: _builtins.int
+    SIGHTINGS_FIELD_NUMBER: _builtins.int
+    MISSING_INPUTS_FIELD_NUMBER: _builtins.int
+    EXPOSURE_FIELD_NUMBER: _builtins.int
+    RETROSPECTIVE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     detection_id: _builtins.str
     rule_id: _builtins.str
@@ -340,7 +409,9 @@ class TriageItem(_message.Message):
     asset_value: _builtins.int
     """The highest value (1 to 5) among the assets involved; absent when no registered asset is known to be involved."""
     priority: _builtins.int
-    """Severity × asset value, 1 to 30; where either is missing it is ranked as the middle, 3, and so marked."""
+    """Severity × asset value × exposure × likelihood × sightings, 1 to 135. A missing severity or asset value is ranked as the
+    middle, 3, anything else that is missing weighs 1; `missing_inputs` names it.
+    """
     asset_value_missing: _builtins.bool
     source: _builtins.str
     count: _builtins.int
@@ -350,6 +421,14 @@ class TriageItem(_message.Message):
     position: _builtins.int
     """The position of the tenant's ledger that this line shows."""
     severity_missing: _builtins.bool
+    likelihood_percent: _builtins.int
+    """How sure an indicator is of what it says; absent where nobody knows."""
+    sightings: _builtins.int
+    """How many other customers at least have lately had the same; absent where the tenant takes no part in sharing that."""
+    exposure: _builtins.str
+    """From where a known weakness of its assets could be reached when it was raised: `internet`, `internal`, `none`."""
+    retrospective: _builtins.int
+    """How many of `count` a hunt found in archived telemetry; all of them where nothing was seen live."""
     @_builtins.property
     def asset_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -362,6 +441,10 @@ class TriageItem(_message.Message):
     def raised_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def headline(self) -> _common_pb2.SealedText: ...
+    @_builtins.property
+    def missing_inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Among `severity`, `asset_value`, `exposure`, `technique`, `likelihood`, `sightings`."""
+
     def __init__(
         self,
         *,
@@ -386,14 +469,32 @@ class TriageItem(_message.Message):
         label: _common_pb2.Label.ValueType = ...,
         position: _builtins.int = ...,
         severity_missing: _builtins.bool = ...,
+        likelihood_percent: _builtins.int | None = ...,
+        sightings: _builtins.int | None = ...,
+        missing_inputs: _abc.Iterable[_builtins.str] | None = ...,
+        exposure: _builtins.str | None = ...,
+        retrospective: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "asset_value", b"asset_value", "first_seen_at", b"first_seen_at", "headline", b"headline", "last_seen_at", b"last_seen_at", "raised_at", b"raised_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_likelihood_percent", b"_likelihood_percent", "_sightings", b"_sightings", "asset_value", b"asset_value", "exposure", b"exposure", "first_seen_at", b"first_seen_at", "headline", b"headline", "last_seen_at", b"last_seen_at", "likelihood_percent", b"likelihood_percent", "raised_at", b"raised_at", "sightings", b"sightings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "asset_ids", b"asset_ids", "asset_value", b"asset_value", "asset_value_missing", b"asset_value_missing", "claimed_by", b"claimed_by", "count", b"count", "detection_id", b"detection_id", "first_seen_at", b"first_seen_at", "headline", b"headline", "label", b"label", "last_seen_at", b"last_seen_at", "position", b"position", "priority", b"priority", "raised_at", b"raised_at", "rule_id", b"rule_id", "rule_title", b"rule_title", "severity_id", b"severity_id", "severity_missing", b"severity_missing", "source", b"source", "state", b"state", "techniques", b"techniques", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_likelihood_percent", b"_likelihood_percent", "_sightings", b"_sightings", "asset_ids", b"asset_ids", "asset_value", b"asset_value", "asset_value_missing", b"asset_value_missing", "claimed_by", b"claimed_by", "count", b"count", "detection_id", b"detection_id", "exposure", b"exposure", "first_seen_at", b"first_seen_at", "headline", b"headline", "label", b"label", "last_seen_at", b"last_seen_at", "likelihood_percent", b"likelihood_percent", "missing_inputs", b"missing_inputs", "position", b"position", "priority", b"priority", "raised_at", b"raised_at", "retrospective", b"retrospective", "rule_id", b"rule_id", "rule_title", b"rule_title", "severity_id", b"severity_id", "severity_missing", b"severity_missing", "sightings", b"sightings", "source", b"source", "state", b"state", "techniques", b"techniques", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__asset_value: _TypeAlias = _typing.Literal["asset_value"]  # noqa: Y015
     _WhichOneofArgType__asset_value: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value"]  # noqa: Y015
+    _WhichOneofReturnType__exposure: _TypeAlias = _typing.Literal["exposure"]  # noqa: Y015
+    _WhichOneofArgType__exposure: _TypeAlias = _typing.Literal["_exposure", b"_exposure"]  # noqa: Y015
+    _WhichOneofReturnType__likelihood_percent: _TypeAlias = _typing.Literal["likelihood_percent"]  # noqa: Y015
+    _WhichOneofArgType__likelihood_percent: _TypeAlias = _typing.Literal["_likelihood_percent", b"_likelihood_percent"]  # noqa: Y015
+    _WhichOneofReturnType__sightings: _TypeAlias = _typing.Literal["sightings"]  # noqa: Y015
+    _WhichOneofArgType__sightings: _TypeAlias = _typing.Literal["_sightings", b"_sightings"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__asset_value) -> _WhichOneofReturnType__asset_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exposure) -> _WhichOneofReturnType__exposure | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__likelihood_percent) -> _WhichOneofReturnType__likelihood_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sightings) -> _WhichOneofReturnType__sightings | None: ...
 
 Global___TriageItem: _TypeAlias = TriageItem  # noqa: Y015
 
@@ -496,6 +597,7 @@ class RulePack(_message.Message):
     DEPLOYED_AT_FIELD_NUMBER: _builtins.int
     IMPORTED_POSITION_FIELD_NUMBER: _builtins.int
     DEPLOYED_POSITION_FIELD_NUMBER: _builtins.int
+    SIGNER_FIELD_NUMBER: _builtins.int
     pack_id: _builtins.str
     name: _builtins.str
     sha256: _builtins.str
@@ -505,6 +607,8 @@ class RulePack(_message.Message):
     imported_position: _builtins.int
     """In the provider's ledger."""
     deployed_position: _builtins.int
+    signer: _builtins.str
+    """The verifier key of the trusted publisher who signed it; empty for a pack without a signature."""
     @_builtins.property
     def failed(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailedRule]:
         """Those that could not be compiled, by name: at most 100 of them."""
@@ -527,16 +631,66 @@ class RulePack(_message.Message):
         deployed_at: _timestamp_pb2.Timestamp | None = ...,
         imported_position: _builtins.int = ...,
         deployed_position: _builtins.int | None = ...,
+        signer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_deployed_position", b"_deployed_position", "deployed_at", b"deployed_at", "deployed_position", b"deployed_position", "imported_at", b"imported_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deployed_position", b"_deployed_position", "deployed", b"deployed", "deployed_at", b"deployed_at", "deployed_position", b"deployed_position", "failed", b"failed", "failed_total", b"failed_total", "imported_at", b"imported_at", "imported_position", b"imported_position", "name", b"name", "pack_id", b"pack_id", "rules", b"rules", "sha256", b"sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deployed_position", b"_deployed_position", "deployed", b"deployed", "deployed_at", b"deployed_at", "deployed_position", b"deployed_position", "failed", b"failed", "failed_total", b"failed_total", "imported_at", b"imported_at", "imported_position", b"imported_position", "name", b"name", "pack_id", b"pack_id", "rules", b"rules", "sha256", b"sha256", "signer", b"signer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deployed_position: _TypeAlias = _typing.Literal["deployed_position"]  # noqa: Y015
     _WhichOneofArgType__deployed_position: _TypeAlias = _typing.Literal["_deployed_position", b"_deployed_position"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__deployed_position) -> _WhichOneofReturnType__deployed_position | None: ...
 
 Global___RulePack: _TypeAlias = RulePack  # noqa: Y015
+
+@_typing.final
+class RulePublisher(_message.Message):
+    """Somebody who signs rule packs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFIER_KEY_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    TRUSTED_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    verifier_key: _builtins.str
+    """The public key with its name, as C2SP signed-note writes it."""
+    trusted: _builtins.bool
+    """False: its signatures do not count any more, while its names still ask for one."""
+    principal_id: _builtins.str
+    position: _builtins.int
+    """In the provider's ledger."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the packs that it signs; packs of these names are taken with a trusted signature only."""
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """The latest decision on it."""
+
+    @_builtins.property
+    def reason(self) -> _common_pb2.SealedText: ...
+    def __init__(
+        self,
+        *,
+        verifier_key: _builtins.str = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        trusted: _builtins.bool = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        principal_id: _builtins.str = ...,
+        reason: _common_pb2.SealedText | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "position", b"position", "principal_id", b"principal_id", "reason", b"reason", "since", b"since", "trusted", b"trusted", "verifier_key", b"verifier_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RulePublisher: _TypeAlias = RulePublisher  # noqa: Y015
 
 @_typing.final
 class PutAside(_message.Message):

@@ -66,23 +66,49 @@ Global___GetDetectionRequest: _TypeAlias = GetDetectionRequest  # noqa: Y015
 class GetDetectionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class TechniqueNamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     DETECTION_FIELD_NUMBER: _builtins.int
     SIGHT_FIELD_NUMBER: _builtins.int
+    TECHNIQUE_NAMES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def detection(self) -> _detections_pb2.Detection: ...
     @_builtins.property
     def sight(self) -> _common_pb2.Sight:
         """What this answer shows; to be handed back with a decision that rests on it."""
 
+    @_builtins.property
+    def technique_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What ATT&CK calls the detection's techniques today, as far as it was imported."""
+
     def __init__(
         self,
         *,
         detection: _detections_pb2.Detection | None = ...,
         sight: _common_pb2.Sight | None = ...,
+        technique_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["detection", b"detection", "sight", b"sight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detection", b"detection", "sight", b"sight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detection", b"detection", "sight", b"sight", "technique_names", b"technique_names"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -362,6 +388,50 @@ class ListRulePacksResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRulePacksResponse: _TypeAlias = ListRulePacksResponse  # noqa: Y015
+
+@_typing.final
+class ListRulePublishersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_POSITION_FIELD_NUMBER: _builtins.int
+    at_position: _builtins.int
+    """Of the provider's ledger."""
+    def __init__(
+        self,
+        *,
+        at_position: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "at_position", b"at_position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "at_position", b"at_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
+    _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__at_position) -> _WhichOneofReturnType__at_position | None: ...
+
+Global___ListRulePublishersRequest: _TypeAlias = ListRulePublishersRequest  # noqa: Y015
+
+@_typing.final
+class ListRulePublishersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUBLISHERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def publishers(self) -> _containers.RepeatedCompositeFieldContainer[_detections_pb2.RulePublisher]:
+        """By verifier key; at most 200."""
+
+    def __init__(
+        self,
+        *,
+        publishers: _abc.Iterable[_detections_pb2.RulePublisher] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["publishers", b"publishers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRulePublishersResponse: _TypeAlias = ListRulePublishersResponse  # noqa: Y015
 
 @_typing.final
 class GetCustomerReportRequest(_message.Message):

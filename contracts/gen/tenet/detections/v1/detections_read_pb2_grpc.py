@@ -55,6 +55,11 @@ class DetectionsReadServiceStub:
                 request_serializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePacksRequest.SerializeToString,
                 response_deserializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePacksResponse.FromString,
                 _registered_method=True)
+        self.ListRulePublishers = channel.unary_unary(
+                '/tenet.detections.v1.DetectionsReadService/ListRulePublishers',
+                request_serializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePublishersRequest.SerializeToString,
+                response_deserializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePublishersResponse.FromString,
+                _registered_method=True)
         self.GetCustomerReport = channel.unary_unary(
                 '/tenet.detections.v1.DetectionsReadService/GetCustomerReport',
                 request_serializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.GetCustomerReportRequest.SerializeToString,
@@ -99,6 +104,13 @@ class DetectionsReadServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRulePublishers(self, request, context):
+        """Whose signatures on rule packs count, and for which names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCustomerReport(self, request, context):
         """One report of a customer.
         """
@@ -135,6 +147,11 @@ def add_DetectionsReadServiceServicer_to_server(servicer, server):
                     servicer.ListRulePacks,
                     request_deserializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePacksRequest.FromString,
                     response_serializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePacksResponse.SerializeToString,
+            ),
+            'ListRulePublishers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRulePublishers,
+                    request_deserializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePublishersRequest.FromString,
+                    response_serializer=tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePublishersResponse.SerializeToString,
             ),
             'GetCustomerReport': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCustomerReport,
@@ -256,6 +273,33 @@ class DetectionsReadService:
             '/tenet.detections.v1.DetectionsReadService/ListRulePacks',
             tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePacksRequest.SerializeToString,
             tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePacksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRulePublishers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.detections.v1.DetectionsReadService/ListRulePublishers',
+            tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePublishersRequest.SerializeToString,
+            tenet_dot_detections_dot_v1_dot_detections__read__pb2.ListRulePublishersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -24,6 +24,8 @@ class DetectionsReadServiceStub:
     """What waits for a person, the most pressing first, over all tenants that the caller may see."""
     ListRulePacks: _aio.UnaryUnaryMultiCallable[_detections_read_pb2.ListRulePacksRequest, _detections_read_pb2.ListRulePacksResponse]
     """Rule packs, imported and deployed."""
+    ListRulePublishers: _aio.UnaryUnaryMultiCallable[_detections_read_pb2.ListRulePublishersRequest, _detections_read_pb2.ListRulePublishersResponse]
+    """Whose signatures on rule packs count, and for which names."""
     GetCustomerReport: _aio.UnaryUnaryMultiCallable[_detections_read_pb2.GetCustomerReportRequest, _detections_read_pb2.GetCustomerReportResponse]
     """One report of a customer."""
     ListCustomerReports: _aio.UnaryUnaryMultiCallable[_detections_read_pb2.ListCustomerReportsRequest, _detections_read_pb2.ListCustomerReportsResponse]
@@ -63,6 +65,14 @@ class DetectionsReadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_detections_read_pb2.ListRulePacksRequest, _abc.Awaitable[_detections_read_pb2.ListRulePacksResponse]],
     ) -> _abc.Awaitable[_detections_read_pb2.ListRulePacksResponse]:
         """Rule packs, imported and deployed."""
+
+    @_abc_1.abstractmethod
+    def ListRulePublishers(
+        self,
+        request: _detections_read_pb2.ListRulePublishersRequest,
+        context: _aio.ServicerContext[_detections_read_pb2.ListRulePublishersRequest, _abc.Awaitable[_detections_read_pb2.ListRulePublishersResponse]],
+    ) -> _abc.Awaitable[_detections_read_pb2.ListRulePublishersResponse]:
+        """Whose signatures on rule packs count, and for which names."""
 
     @_abc_1.abstractmethod
     def GetCustomerReport(

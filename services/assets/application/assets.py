@@ -8,15 +8,17 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.calls import Call
-from contracts.ids import TenantId, derive_id
+from contracts.events.base import Fact
+from contracts.ids import PROVIDER, TenantId, derive_id
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from infra.event_store.repository import Aggregate, Repository
 from infra.keys import KeyStore
-from infra.keys.blind_index import address_index, name_index
+from infra.keys.blind_index import address_index, external_id_index, name_index
 from services.assets.domain import asset, finding, sensor
 from services.assets.domain.commands import (
     AssetIndexes,
     EndSensorSilence,
+    ReassessFinding,
     ReclassifyAsset,
     RecordHeartbeat,
     RegisterAsset,
@@ -30,6 +32,7 @@ from services.assets.domain.commands import (
     WithdrawFindingValidation,
 )
 from services.assets.domain.errors import AssetUnknown
+from services.assets.domain.vulnerability_feed import Knowledge
 
 ASSET = Aggregate(asset.CATEGORY, asset.Asset, asset.evolve)
 SENSOR = Aggregate(sensor.CATEGORY, sensor.Sensor, sensor.evolve)
@@ -70,6 +73,7 @@ class Assets:
             name=name_index(key, command.name),
             addresses=tuple(dict.fromkeys(address_index(key, address) for address in command.addresses)),
             owner=name_index(key, command.owner) if command.owner else None,
+            external_id=external_id_index(key, command.external_id) if command.external_id else None,
         )
         asset_id = asset.asset_id_for(call.tenant_id, command.kind, indexes)
 
@@ -177,6 +181,20 @@ class Assets:
         return await self._on_finding(
             call, command.finding_id, command, lambda state: finding.verify_fix(state, command)
         )
+
+    async def reassess_finding(self, call: Call, finding_id: str, known: Knowledge) -> Committed:
+        """Takes down what is known of the finding's vulnerability, if that is news. Raises FindingUnknown."""
+        command = ReassessFinding(tenant_id=call.tenant_id, request_id=call.request_id, finding_id=finding_id)
+
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(FINDING, finding_id)
+            said = known.of(loaded.state.vulnerability_id or "")
+            events = finding.reassess(loaded.state, command, said)
+            unit.append(loaded, events)
+            for version in said.feeds if events else ():
+                unit.cite(Fact("vulnerability_feed", version.sha256, PROVIDER, version.position))
+
+        return await self._handler.handle(call, command, work)
 
     async def _on_finding(
         self,

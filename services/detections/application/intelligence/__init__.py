@@ -1,0 +1,1 @@
+"""Intelligence from its import to what is matched, and the sightings that customers share."""

@@ -1,0 +1,145 @@
+"""Sightings from one customer's verdict to what others are told, with nobody's name on the way.
+
+What is contributed is appended to the provider's ledger under a keyed digest, in a call that carries neither trace nor
+correlation of the verdict; what is told is appended to each receiver's own ledger in a call of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from contracts.calls import Actor, AuthenticatedBy, Call
+from contracts.errors import TenetError
+from contracts.events.detections import DetectionRaised, DetectionValidated
+from contracts.events.intelligence import SightingSubject
+from contracts.ids import PROVIDER, TenantId, derive_id
+from contracts.roles import Role
+from infra.event_store.handler import CommandHandler, Committed, Unit
+from infra.event_store.repository import Repository
+from infra.keys import KeyStore
+from infra.keys.blind_index import text_index
+from services.detections.application.aggregates import SIGHTING, SIGHTING_SHARING
+from services.detections.domain import detection
+from services.detections.domain.commands import (
+    ContributeSighting,
+    JoinSightingSharing,
+    LeaveSightingSharing,
+    ReportSightings,
+)
+from services.detections.domain.intelligence import sightings
+from services.detections.domain.intelligence.sightings import Sharing, Subject, Terms
+
+REPORTING = "report_sightings"
+_INDEX = "sighting_contributor"
+
+log = structlog.get_logger()
+
+
+class SharingSightings:
+    """`ancestors` gives the tenants above one in its customer tree, the parent first; `tenants` those that are open."""
+
+    def __init__(
+        self,
+        handler: CommandHandler,
+        repository: Repository,
+        keys: KeyStore,
+        terms: Terms,
+        ancestors: Callable[[TenantId], tuple[TenantId, ...]],
+        tenants: Callable[[], list[TenantId]],
+    ) -> None:
+        self._handler, self._repository, self._keys, self._terms = handler, repository, keys, terms
+        self._ancestors, self._tenants = ancestors, tenants
+
+    async def join_sighting_sharing(self, call: Call) -> Committed:
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(SIGHTING_SHARING, sightings.stream_of(call.tenant_id))
+            unit.append(loaded, sightings.join(loaded.state))
+
+        command = JoinSightingSharing(tenant_id=call.tenant_id, request_id=call.request_id)
+        return await self._handler.handle(call, command, work)
+
+    async def leave_sighting_sharing(self, call: Call) -> Committed:
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(SIGHTING_SHARING, sightings.stream_of(call.tenant_id))
+            unit.append(loaded, sightings.leave(loaded.state))
+
+        command = LeaveSightingSharing(tenant_id=call.tenant_id, request_id=call.request_id)
+        return await self._handler.handle(call, command, work)
+
+    async def sharing_of(self, tenant_id: TenantId, at: int | None = None) -> Sharing:
+        """A tenant's part in it, now or as known at a position."""
+        return (await self._repository.load(tenant_id, SIGHTING_SHARING, sightings.stream_of(tenant_id), at=at)).state
+
+    async def contribute(self, call: Call, tenant_id: TenantId, validated: DetectionValidated) -> None:
+        """A tenant's verdict as a sighting, if the tenant shares them. `call` is about the provider's ledger."""
+        if not (await self.sharing_of(tenant_id)).joined:
+            return
+        history = await self._repository.history(tenant_id, detection.CATEGORY, validated.detection_id)
+        raised = next((each.event for each in history if isinstance(each.event, DetectionRaised)), None)
+        subject = sightings.subject_of(raised, validated) if raised is not None else None
+        if subject is None:
+            return
+        contributor = await self._digest(tenant_id, subject)
+        anonymous = replace(call, correlation_id="", causation=None, trace_parent="")
+        command = ContributeSighting(
+            tenant_id=PROVIDER,
+            request_id=call.request_id,
+            subject_kind=subject.kind,
+            subject_id=subject.id,
+            contributor=contributor,
+        )
+
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(SIGHTING, subject.stream)
+            unit.append(loaded, sightings.contribute(loaded.state, subject, contributor, self._terms, call.now))
+
+        await self._handler.handle(anonymous, command, work)
+
+    async def report(self, call: Call, payload: Mapping[str, Any]) -> None:
+        """The timer of a subject: tells everyone who takes part what may be told now. One who cannot be told keeps
+        nobody else from it; then the timer is tried again."""
+        subject = Subject(SightingSubject(payload["subject_kind"]), payload["subject_id"])
+        failed: TenetError | None = None
+        for tenant_id in self._tenants():
+            try:
+                await self._tell(tenant_id, subject, call, str(payload["told_from"]))
+            except TenetError as error:
+                log.warning("sightings_not_reported", reason=error.reason)
+                failed = error
+        if failed is not None:
+            raise failed
+
+    async def _tell(self, tenant_id: TenantId, subject: Subject, call: Call, told_from: str) -> None:
+        if not (await self.sharing_of(tenant_id)).joined:
+            return
+        # Nothing of how the news came to be is in what the receiver's ledger holds of it.
+        own_call = Call(
+            tenant_id=tenant_id,
+            actor=Actor(f"policy:{REPORTING}", AuthenticatedBy.SERVICE, PROVIDER),
+            rpc=f"policy:{REPORTING}",
+            request_id=derive_id("request", REPORTING, subject.kind.value, subject.id, told_from, tenant_id),
+            now=call.now,
+            roles=frozenset({Role.SERVICE}),
+        )
+        own = await self._digest(tenant_id, subject)
+        seen = (await self._repository.load(PROVIDER, SIGHTING, subject.stream)).state
+        command = ReportSightings(
+            tenant_id=tenant_id,
+            request_id=own_call.request_id,
+            subject_kind=subject.kind,
+            subject_id=subject.id,
+        )
+
+        async def work(unit: Unit) -> None:
+            loaded = await unit.load(SIGHTING_SHARING, sightings.stream_of(tenant_id))
+            unit.append(loaded, sightings.report(loaded.state, seen, subject, own, self._terms, call.now))
+
+        await self._handler.handle(own_call, command, work)
+
+    async def _digest(self, tenant_id: TenantId, subject: Subject) -> str:
+        """What a tenant's whole customer tree contributes to a subject under."""
+        top = (tenant_id, *self._ancestors(tenant_id))[-1]
+        search_key = await self._keys.search_key(PROVIDER)
+        return text_index(search_key, _INDEX, f"{top}\x1f{subject.kind.value}\x1f{subject.id}")
