@@ -1,7 +1,8 @@
 """A tenant's ledger in order of position, and knowing when there is more of it.
 
 What this process appends wakes its waiters at once. What others append is found by one poll that asks each server for
-the heads of all tenants that somebody waits for: every 250 ms for those that moved lately, every 5 s for the others.
+the heads of all tenants that somebody waits for: every 250 ms for those that moved lately, and for the others as often
+as their number allows, every 5 s at least.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from infra.event_store.limits import (
     MAX_CACHED_QUERIES,
     MAX_FEED_BATCH,
     POLL_ACTIVE_SECONDS,
+    POLL_EACH_SECONDS,
     POLL_SECONDS,
 )
 from infra.event_store.mapper import Mapper
@@ -182,7 +184,7 @@ class Feed:
         polled_all_at = 0.0
         while True:
             now = time.monotonic()
-            everybody = now - polled_all_at >= POLL_SECONDS
+            everybody = now - polled_all_at >= min(POLL_SECONDS, len(self._waiters) * POLL_EACH_SECONDS)
             if everybody:
                 polled_all_at = now
             due = [

@@ -46,6 +46,9 @@ SNAPSHOT_EVERY = 500
 """A stream's state is put by after this many events since its last snapshot."""
 
 POLL_SECONDS = 5.0
+"""Longest time between two looks at the head of a quiet ledger that somebody follows."""
+POLL_EACH_SECONDS = 0.02
+"""Time between two looks at heads of quiet ledgers: with few of them each is looked at more often, at the same cost."""
 POLL_ACTIVE_SECONDS = 0.25
 ACTIVE_FOR_SECONDS = 60.0
 """A tenant counts as recently active for this long after its head was last seen to move."""

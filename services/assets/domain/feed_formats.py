@@ -70,6 +70,8 @@ def _unpacked(data: bytes) -> bytes:
         raise FeedTooLarge(f"Unpacked it has more than {MAX_FEED_BYTES} bytes.")
     if not unpacking.eof:
         raise FeedUnreadable("The gzip data is cut off.")
+    if unpacking.unused_data:
+        raise FeedUnreadable("Something follows the gzip data.")
     return unpacked
 
 
@@ -168,6 +170,7 @@ def _moment(text: object) -> datetime:
     """Dates without a zone are taken as UTC, the zone that both publishers write."""
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError as error:
+        # A zone may carry a time out of the years that there are.
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise FeedUnreadable("Its date of release is no ISO 8601 time.") from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

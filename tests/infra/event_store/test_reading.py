@@ -125,9 +125,15 @@ async def test_a_tail_reader_sees_every_position_in_order_while_others_append(
             assert seen == list(range(300))
 
 
+@pytest.mark.parametrize("active_for_seconds", [60.0, 0.0], ids=["a ledger that moved lately", "a quiet one"])
 async def test_another_process_hears_of_an_append_within_a_second(
-    ledger: Ledger, tenant: TenantId, open_ledger: OpenLedger
+    ledger: Ledger,
+    tenant: TenantId,
+    open_ledger: OpenLedger,
+    monkeypatch: pytest.MonkeyPatch,
+    active_for_seconds: float,
 ) -> None:
+    monkeypatch.setattr("infra.event_store.feed.ACTIVE_FOR_SECONDS", active_for_seconds)
     async with open_ledger("tenet_cases") as other:
         waiting = asyncio.create_task(other.feed.wait_any({tenant: -1}, 10))
         await asyncio.sleep(0.1)

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def copy(cursor: duckdb.DuckDBPyConnection, source: str, target: Path) -> int:
     return int(row[0]) if row else 0
 
 
-@cache
+@lru_cache(maxsize=1)
 def _database(spilled: Path) -> duckdb.DuckDBPyConnection:
     """Kept: to open one costs several times as much as writing a small file does."""
     return duckdb.connect(config={"threads": 1, "memory_limit": ARCHIVE_MEMORY, "temp_directory": str(spilled)})

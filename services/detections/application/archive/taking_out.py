@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from contracts.ids import derive_id
-from services.detections.application.archive.parquet import ParquetFile, Scratch, copy, database
+from services.detections.application.archive.parquet import ParquetFile, Scratch, copy
 from services.detections.application.archive.rows import source_of
 from services.detections.application.tenant_index import TenantIndex
 

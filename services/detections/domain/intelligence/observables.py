@@ -218,6 +218,9 @@ def _unmistakable(text: str) -> Iterator[tuple[Observable, str]]:
 
 
 _LONGEST_VALUE = 2_048
+_DEEPEST_KEY = 64
+"""So many of the keys that a key lies below are looked for, from the hive on: a text of an attacker's choice may hold
+hundreds of thousands."""
 _LONGEST_ADDRESS = 53
 """An IPv6 address in brackets with a port."""
 _BEGINS_ADDRESS = frozenset("0123456789abcdefABCDEF:[")
@@ -244,6 +247,9 @@ def _named(observable: Observable, text: str) -> Iterator[tuple[Observable, str]
                 yield observable, name
         case Observable.REGISTRY_KEY:
             # A key that is named stands for all that lies below it.
-            while "\\" in value:
-                value = value.rpartition("\\")[0]
-                yield observable, value
+            end = value.find("\\")
+            for _ in range(_DEEPEST_KEY):
+                if not 0 <= end <= _LONGEST_VALUE:
+                    break
+                yield observable, value[:end]
+                end = value.find("\\", end + 1)

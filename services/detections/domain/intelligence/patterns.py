@@ -26,7 +26,12 @@ from stix2.patterns import (
 )
 from stix2patterns.exceptions import ParseException as PatternError
 
-from services.detections.config import MAX_CLAUSES_PER_INDICATOR, MAX_COMPARISONS_PER_CLAUSE, MAX_PATTERN_CHARACTERS
+from services.detections.config import (
+    MAX_CLAUSES_PER_INDICATOR,
+    MAX_COMPARISONS_PER_CLAUSE,
+    MAX_INDICATOR_EXPRESSION_INPUT,
+    MAX_PATTERN_CHARACTERS,
+)
 from services.detections.domain.intelligence.indicators import Clause, Comparison
 from services.detections.domain.intelligence.observables import Observable, address_of, canonical
 from services.detections.domain.intelligence.refusals import Refusal, Refused
@@ -53,8 +58,12 @@ _PATHS: Mapping[str, Observable] = {
     "windows-registry-key:key": Observable.REGISTRY_KEY,
 }
 _HASHES = "file:hashes."
+_ONE_CHARACTER = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""What stands for one character whatever signs it is made of: an escape, a class."""
+_GROUP_OPENING = re.compile(r"\(\?[a-zA-Z-]*[:)]")
 _REPEATED_GROUP = re.compile(r"\)[*+{]")
-_REPEATS = re.compile(r"(?<!\\)[*+]|\{\d+,\d*\}")
+_OPEN_ENDS = re.compile(r"[*+]\??|\{\d*,\d*\}\??")
+_CHOICES = re.compile(r"[?|]")
 _BACK_REFERENCE = re.compile(r"\\[1-9]|\(\?P=|\(\?[=!<]")
 _UNREADABLE = (
     STIXError,
@@ -69,6 +78,9 @@ _UNREADABLE = (
 """What the grammar raises for texts that are no patterns; not all of it is meant as an error of its own."""
 _UNBOUNDED = 2
 """Open ends that an expression may have: with more, the time it takes grows too fast with the length of a text."""
+_MOST_DOUBLINGS = 31
+"""How often all that may double the ways to try a text may do so. An open end and the place where a match begins count
+for as much as the longest text that is tried has of places."""
 
 
 def clauses_of(pattern: str) -> tuple[Clause, ...]:
@@ -183,8 +195,16 @@ def _check_expression(operator: str, value: str) -> None:
         re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:
         raise Refused(Refusal.PATTERN_UNREADABLE) from error
-    if _REPEATED_GROUP.search(value) or len(_REPEATS.findall(value)) > _UNBOUNDED or _BACK_REFERENCE.search(value):
+    if _BACK_REFERENCE.search(value) or _too_costly(_GROUP_OPENING.sub("(", _ONE_CHARACTER.sub("x", value))):
         raise Refused(Refusal.EXPRESSION_TOO_COSTLY)
+
+
+def _too_costly(plain: str) -> bool:
+    """Of an expression whose characters are all letters or signs with a meaning."""
+    closed, open_ends = _OPEN_ENDS.subn("", plain)
+    anywhere = not plain.startswith(("^", "(^"))
+    doublings = (open_ends + anywhere) * (MAX_INDICATOR_EXPRESSION_INPUT - 1).bit_length() + len(_CHOICES.findall(closed))
+    return _REPEATED_GROUP.search(plain) is not None or open_ends > _UNBOUNDED or doublings > _MOST_DOUBLINGS
 
 
 def _network(text: str) -> str:
