@@ -40,6 +40,7 @@ from infra.cli.clocks import clocks
 from infra.cli.demo.command import demo
 from infra.cli.difference import diff
 from infra.cli.hunts import hunt
+from infra.cli.problems import Problem, report
 from infra.cli.replay import replay
 from infra.cli.seen import seen
 from infra.cli.system import system_commands
@@ -126,7 +127,12 @@ def main() -> None:
     """Runs the command that the arguments name."""
     # What commands print is for programs and pipes; the log of what happens beside it is not.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    app(prog_name="tenet")
+    try:
+        app(prog_name="tenet")
+    except Problem as problem:
+        # Of what commands find before they call anything.
+        report(problem.reason, problem.message, problem.hint)
+        sys.exit(problem.exit_code)
 
 
 if __name__ == "__main__":

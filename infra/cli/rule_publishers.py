@@ -24,6 +24,7 @@ from infra.transparency.signed_packs import sign_pack
 
 MAX_SIGNATURE_BYTES = 64 * 1024
 """The most that Tenet takes."""
+MAX_KEY_NAME_CHARACTERS = 200
 _PRIVATE_MODE = 0o600
 _PUBLIC_MODE = 0o644
 Key = typer.Argument(..., metavar="KEY", help="The publisher's verifier key: name, key id and public key.")
@@ -60,8 +61,11 @@ def make_key(
     """Make a key that signs rule packs, and print its public part, which those who import them trust."""
 
     async def work() -> None:
-        if not (is_key_name(name) and name.isascii() and name.isprintable()):
-            raise UsageProblem("A publisher's name is of printable ASCII characters without spaces and plus signs.")
+        if not (is_key_name(name) and name.isascii() and name.isprintable() and len(name) <= MAX_KEY_NAME_CHARACTERS):
+            raise UsageProblem(
+                f"A publisher's name has at most {MAX_KEY_NAME_CHARACTERS} printable ASCII characters,"
+                " and neither spaces nor plus signs."
+            )
         signer = Signer(name, Ed25519PrivateKey.generate())
         _create(output, f"{signer.encode()}\n".encode(), _PRIVATE_MODE)
         print(signer.verifier.encode())

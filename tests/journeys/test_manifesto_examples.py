@@ -229,7 +229,8 @@ async def _clinics_cases(stage: Stage) -> list[Casework]:
 async def _run(words: list[str], settings: Settings, directory: Path) -> tuple[int, str]:
     # Run where the file that a command writes may lie; this checkout is imported all the same.
     paths = os.pathsep.join((str(CHECKOUT), str(CHECKOUT / "contracts" / "gen")))
-    environment = {**os.environ, "TENET_STATE": str(settings.state), "PYTHONPATH": paths}
+    # As on a terminal of this width; into a pipe each row goes as one line.
+    environment = {**os.environ, "TENET_STATE": str(settings.state), "PYTHONPATH": paths, "COLUMNS": "100"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",

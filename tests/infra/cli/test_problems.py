@@ -5,8 +5,8 @@ import re
 import pytest
 from typer.main import get_command
 
-from infra.cli.__main__ import app
-from infra.cli.problems import HINTS
+from infra.cli.__main__ import app, main
+from infra.cli.problems import EXIT_USAGE, HINTS
 
 COMMANDS = [
     (reason, command)
@@ -27,3 +27,14 @@ def test_every_command_that_a_hint_names_is_there(reason: str, command: str) -> 
 
 def test_a_hint_is_a_sentence() -> None:
     assert all(hint.endswith(".") for hint in HINTS.values())
+
+
+def test_what_a_command_finds_before_it_calls_anything_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["tenet", "rules", "match", "--rules", "services/detections/rules", "--events", "x", "--format", "csv"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == EXIT_USAGE
+    assert capsys.readouterr().err.startswith("USAGE: 'csv' is no format")

@@ -81,7 +81,7 @@ def test_names_that_could_not_be_imported_are_not_signed(tmp_path: Path, rules: 
             app, ["rules", "sign", str(rules), "--name", name, "--key", str(key), "-o", str(tmp_path / "sig")]
         )
         assert result.exit_code == 2
-    for name in ("two words", "plus+sign", ""):
+    for name in ("two words", "plus+sign", "", "n" * 201):
         assert runner.invoke(app, ["rules", "key", name, "-o", str(tmp_path / "other")]).exit_code == 2
     assert not (tmp_path / "other").exists()
 
