@@ -229,7 +229,7 @@ _CONTAINERS = {Union, UnionType, list, tuple}
 
 def instant(value: datetime) -> str:
     """RFC 3339 in UTC with microseconds and `Z`: the one way a time is written in an entry."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 Instant = Annotated[

@@ -1,11 +1,14 @@
 """Reads what every request has in common, and checks it against the rules that its schema declares."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from protovalidate import Validator
 from protovalidate._gen.buf.validate.validate_pb import FieldPath
 
@@ -45,15 +48,55 @@ class RequestShape:
 
 
 _validator = Validator()
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+"""0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z: what google.protobuf.Timestamp may be."""
+_LONGEST_SECONDS = 315_576_000_000
+"""10000 years: what google.protobuf.Duration may be."""
+_NANOS = 1_000_000_000
 
 
 def validate(request: Message) -> None:
-    """Raises MalformedRequest for everything that the schema's rules find wrong."""
+    """Raises MalformedRequest for everything that the schema's rules find wrong, and for what no schema needs to say:
+    texts without U+0000, which no database column holds; times and durations that Protocol Buffers define."""
+    if strange := list(islice(_undefined(request, ""), MAX_VIOLATIONS_REPORTED)):
+        raise MalformedRequest(strange)
     found = _validator.collect_violations(request)
     if found:
         raise MalformedRequest(
             FieldViolation(_path(item.proto.field), item.proto.message or "is wrong") for item in found
         )
+
+
+def _undefined(message: Message, path: str) -> Iterator[FieldViolation]:
+    """Fields of a message, and of those within it, whose values no later code could keep."""
+    if isinstance(message, Timestamp):
+        if not (_FIRST_SECOND <= message.seconds <= _LAST_SECOND and 0 <= message.nanos < _NANOS):
+            yield FieldViolation(path, "must lie in the years 1 to 9999")
+        return
+    if isinstance(message, Duration):
+        if not (abs(message.seconds) <= _LONGEST_SECONDS and abs(message.nanos) < _NANOS):
+            yield FieldViolation(path, "must be no longer than 10000 years")
+        return
+    for field, value in message.ListFields():
+        if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            continue
+        name = f"{path}.{field.name}" if path else field.name
+        if isinstance(value, str | Message):
+            yield from _undefined_value(value, name)
+        elif isinstance(value, Mapping):
+            for key in value:
+                yield from _undefined_value(key, name)
+                yield from _undefined_value(value[key], f"{name}[{key!r}]")
+        else:
+            for number, each in enumerate(value):
+                yield from _undefined_value(each, f"{name}[{number}]")
+
+
+def _undefined_value(value: object, path: str) -> Iterator[FieldViolation]:
+    if isinstance(value, Message):
+        yield from _undefined(value, path)
+    elif isinstance(value, str) and "\0" in value:
+        yield FieldViolation(path, "holds the character U+0000")
 
 
 def addressed(request: Any, shape: RequestShape) -> Addressed:

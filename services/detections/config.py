@@ -149,6 +149,7 @@ HUNT_ADDRESS_SPACE = 3 * 1024**3
 """Of a hunt's process as a whole; HUNT_MEMORY is what DuckDB counts of it."""
 HUNT_SECONDS = 120
 MAX_HUNTS_AT_ONCE = 2
+MAX_HUNTS_OF_TENANT_AT_ONCE = 1
 MAX_QUESTION_CHARACTERS = 20_000
 MATCH_HUNT_SECONDS = 1_800
 """How long a hunt by rule or by indicators may take."""

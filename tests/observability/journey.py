@@ -164,7 +164,7 @@ async def _be_refused(provider: Provider, customer: Customer) -> None:
     """What goes wrong is logged too, and then above all without what the request held."""
     client = provider.client("detections", customer.analyst)
     stub = client.stub(detections_write_pb2_grpc.DetectionsWriteServiceStub)
-    for detection_id, confidence in (("detection-of-nobody", 50), ("x", 1000)):
+    for detection_id, confidence, more in (("detection-of-nobody", 50, "."), ("x", 1000, "."), ("x", 50, " \x00")):
         await refusal(
             client.call(
                 stub.ValidateDetection,
@@ -174,7 +174,7 @@ async def _be_refused(provider: Provider, customer: Customer) -> None:
                     detection_id=detection_id,
                     verdict=common_pb2.VERDICT_MALICIOUS,
                     confidence_percent=confidence,
-                    rationale=f"{CANARY} and a NUL \x00",
+                    rationale=f"{CANARY}{more}",
                 ),
             )
         )

@@ -22,6 +22,8 @@ Heads = Callable[[Sequence[TenantId]], Awaitable[Mapping[TenantId, int]]]
 
 DEFAULT_WAIT_SECONDS = 10.0
 """How long a query without a deadline of its own waits for a position."""
+PATIENT_SECONDS = 1.0
+"""What is waited for longer is looked for in the ledger: who names a position that is not there holds no call up."""
 MAX_WAIT_SECONDS = 120.0
 
 
@@ -72,16 +74,30 @@ class Reader:
         """Returns once the views (all of the service's, where none is named) have applied `min_position`.
 
         `deadline` is an instant of the event loop's clock, as in a servicer's context. Raises NotYetApplied after it,
-        and at once where a view is parked before the position. None or a negative position waits for nothing.
+        and at once where a view is parked before the position; PositionBeyondHead, before long, where the ledger has no
+        such position. None or a negative position waits for nothing.
         """
         if min_position is None or min_position < 0:
             return
-        waiting = _Waiting(self._applied, tenant_id, deadline)
+        waiting, doubtful = _Waiting(self._applied, tenant_id, deadline), self._heads is not None
         while behind := await self._behind(tenant_id, min_position, views or self._views):
             if "parked" in behind.values() or not await waiting.once():
                 raise NotYetApplied(
                     f"A view has not reached position {min_position}.",
                     metadata={"min_position": str(min_position), **behind},
+                )
+            if doubtful and waiting.lasted > PATIENT_SECONDS:
+                doubtful = False
+                await self._require_entry(tenant_id, min_position)
+
+    async def _require_entry(self, tenant_id: TenantId, position: int) -> None:
+        """Raises PositionBeyondHead where the ledger does not reach a position."""
+        if self._heads is not None:
+            head = (await self._heads([tenant_id])).get(tenant_id, 0)
+            if position >= head:
+                raise PositionBeyondHead(
+                    f"The ledger has no entry at position {position} yet.",
+                    metadata={"head": str(head), "position": str(position)},
                 )
 
     async def _reached(
@@ -96,11 +112,7 @@ class Reader:
         if at < 0:
             raise PositionNegative("Positions of a ledger begin at 0.", metadata={"position": str(at)})
         if self._heads is not None and await self._behind(tenant_id, at, [view]):
-            head = (await self._heads([tenant_id])).get(tenant_id, 0)
-            if at >= head:
-                raise PositionBeyondHead(
-                    f"The ledger has no entry at position {at} yet.", metadata={"head": str(head), "position": str(at)}
-                )
+            await self._require_entry(tenant_id, at)
         await self.waited(tenant_id, at, deadline, view)
 
     async def _behind(self, tenant_id: TenantId, position: int, views: Sequence[DocumentView[Any]]) -> dict[str, str]:
@@ -230,10 +242,16 @@ class _Waiting:
     def __init__(self, applied: Applied, tenant_id: TenantId, deadline: float | None) -> None:
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
+        self._began = now
         self._end = min(now + DEFAULT_WAIT_SECONDS if deadline is None else deadline, now + MAX_WAIT_SECONDS)
         self._applied = applied
         self._tenant_id = tenant_id
         self._pause = FIRST_POLL_SECONDS
+
+    @property
+    def lasted(self) -> float:
+        """Seconds."""
+        return self._loop.time() - self._began
 
     async def once(self) -> bool:
         """Waits for news or a while; False when the deadline has passed and there is no more waiting."""

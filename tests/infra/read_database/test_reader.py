@@ -18,7 +18,7 @@ from infra.read_database.database import ReadDatabase
 from infra.read_database.reader import conditions as where
 from infra.read_database.reader.conditions import Condition, Order, UnknownColumn, ascending, descending
 from infra.read_database.reader.pages import MAX_PAGE_SIZE, Page, PageRequest, PageTokenRefused
-from infra.read_database.reader.queries import Reader
+from infra.read_database.reader.queries import PositionBeyondHead, Reader
 from infra.read_database.runner import ProjectionRunner
 from tests.infra.read_database.board import Board, Card, CardMoved, CardPutUp, Poison
 from tests.infra.read_database.memory_ledgers import MemoryLedgers
@@ -203,6 +203,16 @@ async def test_a_position_that_is_not_reached_by_the_deadline_is_an_error_that_s
     assert refused.value.metadata == {"min_position": "15", "board": "behind"}
     with pytest.raises(NotYetApplied):
         await BOARD.get(reader, CLINIC, "card-00", at=99, deadline=started)
+
+
+async def test_a_position_that_the_ledger_does_not_have_holds_no_call_up(
+    database: ReadDatabase, ledgers: MemoryLedgers
+) -> None:
+    await filled(database, ledgers)
+    reader = Reader(database, [BOARD], heads=ledgers.heads)
+    async with asyncio.timeout(10):
+        with pytest.raises(PositionBeyondHead):
+            await reader.waited(CLINIC, 1_000_000, asyncio.get_running_loop().time() + 60)
 
 
 async def test_waiting_for_a_parked_view_ends_at_once(database: ReadDatabase, ledgers: MemoryLedgers) -> None:

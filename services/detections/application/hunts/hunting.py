@@ -1,6 +1,7 @@
 """Looks through archived telemetry of one tenant, and records in its ledger what was asked and what came of it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import datetime
 from contracts.calls import Call
 from contracts.events.base import Fact
 from contracts.events.detections import HuntCompleted, HuntKind
-from contracts.ids import derive_id
+from contracts.ids import TenantId, derive_id
 from infra.auth.access_log import AccessLog
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from services.detections.application.aggregates import HUNT
@@ -17,7 +18,7 @@ from services.detections.application.hunts import sql_hunts
 from services.detections.application.hunts.matching import Looked, looked_through
 from services.detections.application.hunts.retrospecting import Retrospect, Retrospecting
 from services.detections.application.hunts.selection import Period, Selected, Selecting
-from services.detections.config import MAX_HUNT_HITS_SHOWN, MAX_HUNTS_AT_ONCE
+from services.detections.config import MAX_HUNT_HITS_SHOWN, MAX_HUNTS_AT_ONCE, MAX_HUNTS_OF_TENANT_AT_ONCE
 from services.detections.domain import hunt
 from services.detections.domain.commands import CompleteHunt
 from services.detections.domain.errors import HuntsBusy
@@ -97,6 +98,7 @@ class Hunting:
         self._handler, self._selecting, self._retrospecting = handler, selecting, retrospecting
         self._access_log = access_log
         self._places = asyncio.Semaphore(MAX_HUNTS_AT_ONCE)
+        self._asked = Counter[TenantId]()
 
     async def hunt(self, call: Call, question: Question) -> AsyncGenerator[Step, None]:
         """How far it is, what was found (the first hits, one by one), and last of all what is on record.
@@ -105,7 +107,7 @@ class Hunting:
         before anything is opened. Raises HuntsBusy, HuntTooLarge, HuntRefused, HuntTooSlow, HuntFailed, ObjectCorrupt,
         StoreUnavailable.
         """
-        async with self._place(question):
+        async with self._place(call.tenant_id, question):
             files = await self._selecting.listed(call.tenant_id, question.period)
             await self._access_log.record(call.tenant_id, call.actor.id, subjects=[SUBJECT], purpose=PURPOSE)
             yield Progress(0, len(files), 0)
@@ -119,11 +121,23 @@ class Hunting:
             yield await self._recorded(call, question, selected, finding)
 
     @asynccontextmanager
-    async def _place(self, question: Question) -> AsyncIterator[None]:
-        if self._places.locked() and not question.waits:
+    async def _place(self, tenant_id: TenantId, question: Question) -> AsyncIterator[None]:
+        """No tenant's people take all places: a hunt may go on for half an hour."""
+        if question.waits:
+            async with self._places:
+                yield
+            return
+        if self._asked[tenant_id] >= MAX_HUNTS_OF_TENANT_AT_ONCE:
+            raise HuntsBusy("As many hunts as are made for one tenant at once are under way.")
+        if self._places.locked():
             raise HuntsBusy("As many hunts as this service makes at once are under way.")
-        async with self._places:
-            yield
+        self._asked[tenant_id] += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            self._asked[tenant_id] -= 1
+            self._asked += Counter()  # Forgets those of whom none is left.
 
     async def _steps(
         self, question: Question, selected: Selected, files_in_all: int, finding: _Finding

@@ -3,10 +3,10 @@
 Rules may come from outside with their regular expressions. So this process is ended by its parent when its time is over
 or nobody waits any more; the service itself is not held up.
 
-Standard input: a pickled mapping of `files`, `matcher`, `memory_limit`, `address_space`, `max_hits`, `max_bytes`;
-it comes from the parent only. Standard output, as JSON lines: for whatever fires, once, `fired`; for each record that matches `hit` (its
-row) with `matches` (numbers of what fired, in their order, and what was observed); now and then `files`, `records` and
-`found` so far; at the end the same with `truncated`.
+Standard input: a pickled mapping of `files`, `matcher`, `memory_limit`, `address_space`, `max_hits`, `max_bytes`; it
+comes from the parent only. Standard output, as JSON lines: for whatever fires, once, `fired`; for each record that
+matches `hit` (its row) with `matches` (numbers of what fired, in their order, and what was observed); now and then
+`files`, `records` and `found` so far; at the end the same with `truncated`.
 """
 
 import pickle

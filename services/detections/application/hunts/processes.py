@@ -1,21 +1,23 @@
 """Processes of their own for what hunts run: they end with their hunt, and hurt nobody but themselves."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from infra.runtime.leash import leashed
 
 ROOT = Path(__file__).parents[4]
 
 
 @asynccontextmanager
 async def child(program: str, max_line_bytes: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A Python module as a process, ended with the block; it is given nothing of this one's environment."""
+    """A Python module as a process, ended with the block, and with this process however that ends; it is given nothing
+    of this one's environment."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        program,
+        *leashed([sys.executable, "-m", program], signal_number=signal.SIGKILL),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -3,10 +3,10 @@
 The question comes from outside. So the process can reach the given files and nothing else, changes nothing, has a limit
 of memory, and is ended by its parent when its time is over; what it does to itself hurts nobody else.
 
-Standard input: JSON of `files`, `sql`, `memory_limit`, `address_space`, `max_rows`, `max_bytes`. Standard output, as JSON
-lines: the columns' names; then each row as an array of texts, numbers, booleans and null; then an object with `rows`
-and `truncated`. Instead of all that an object with `refused` and a message. Numbers that JSON cannot say, or not all
-readers of it (beyond 64 bits, not finite), are texts.
+Standard input: JSON of `files`, `sql`, `memory_limit`, `address_space`, `max_rows`, `max_bytes`. Standard output, as
+JSON lines: the columns' names; then each row as an array of texts, numbers, booleans and null; then an object with
+`rows` and `truncated`. Instead of all that an object with `refused` and a message. Numbers that JSON cannot say, or not
+all readers of it (beyond 64 bits, not finite), are texts.
 """
 
 import json

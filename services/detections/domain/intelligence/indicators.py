@@ -87,7 +87,7 @@ class Indicator:
         if base <= MIN_LIVE_CONFIDENCE:
             return -_FOR_EVER
         left: float = (1 - MIN_LIVE_CONFIDENCE / base) ** DECAY_SPEED
-        return self.begin + _life_of(self).total_seconds() * left
+        return min(self.begin + _life_of(self).total_seconds() * left, _FOR_EVER)
 
     def live(self, at: float) -> bool:
         return self.valid_from <= at < self.end

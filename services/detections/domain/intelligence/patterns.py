@@ -203,7 +203,8 @@ def _too_costly(plain: str) -> bool:
     """Of an expression whose characters are all letters or signs with a meaning."""
     closed, open_ends = _OPEN_ENDS.subn("", plain)
     anywhere = not plain.startswith(("^", "(^"))
-    doublings = (open_ends + anywhere) * (MAX_INDICATOR_EXPRESSION_INPUT - 1).bit_length() + len(_CHOICES.findall(closed))
+    places = (MAX_INDICATOR_EXPRESSION_INPUT - 1).bit_length()
+    doublings = (open_ends + anywhere) * places + len(_CHOICES.findall(closed))
     return _REPEATED_GROUP.search(plain) is not None or open_ends > _UNBOUNDED or doublings > _MOST_DOUBLINGS
 
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -85,7 +85,8 @@ def seconds_of(text: object) -> float:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise Refused(Refusal.TIMES_INVALID)
-        return moment.timestamp()
+        # In UTC, where a zone may carry it out of the years that there are.
+        return moment.astimezone(UTC).timestamp()
     except (ValueError, OverflowError) as error:
         raise Refused(Refusal.TIMES_INVALID) from error
 

@@ -43,7 +43,7 @@ from services.detections.domain.sigma.expressions import (
     Kind,
     Not,
     Or,
-    compiled_expression,
+    search_of,
 )
 
 SEVERITY_OF_LEVEL = {"informational": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
@@ -164,7 +164,7 @@ def _value(field: str, value: Any) -> Expression:
 def _regular_expression(field: str, value: SigmaRegularExpression) -> Atom:
     flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
     text = str(value.regexp)
-    compiled_expression(text, flags)
+    search_of(text, flags)
     return Atom(field, Kind.EXPRESSION, text, cased=True, detail=flags)
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from services.detections.config import MAX_REGULAR_EXPRESSION_INPUT
 from services.detections.domain.formats.clocks import read_clock
+from services.detections.domain.sigma.linear import Search, Wildcards
 
 KEYWORDS = ""
 """The name under which a rule looks for keywords: all of the record's values."""
@@ -86,11 +87,10 @@ def predicate_of(atom: Atom) -> Predicate:
         case Kind.CONTAINS:
             return _cased(atom, lambda value: operand in value)
         case Kind.PATTERN:
-            pattern = re.compile(operand, re.DOTALL if atom.cased else re.DOTALL | re.IGNORECASE)
-            return lambda value: pattern.fullmatch(value) is not None
+            return Wildcards(operand, re.DOTALL if atom.cased else re.DOTALL | re.IGNORECASE)
         case Kind.EXPRESSION:
-            expression = compiled_expression(operand, atom.detail)
-            return lambda value: expression.search(value[:MAX_REGULAR_EXPRESSION_INPUT]) is not None
+            search = search_of(operand, atom.detail)
+            return lambda value: search(value[:MAX_REGULAR_EXPRESSION_INPUT])
         case Kind.NETWORK:
             return _in_network(operand)
         case Kind.COMPARISON:
@@ -101,8 +101,8 @@ def predicate_of(atom: Atom) -> Predicate:
             raise ValueError(f"{atom.kind} is answered per record, not per value")
 
 
-def compiled_expression(text: str, flags: str) -> re.Pattern[str]:
-    """A rule's regular expression; flags are `i`, `m`, `s`. Raises re.error.
+def search_of(text: str, flags: str) -> Search:
+    """A rule's regular expression; flags are `i`, `m`, `s`. Raises re.error, also for one that might never end.
 
     Flags given for the whole expression in its middle are legal in PCRE; Python wants them in front.
     """
@@ -112,7 +112,7 @@ def compiled_expression(text: str, flags: str) -> re.Pattern[str]:
     value = 0
     for flag in flags + "".join(inline):
         value |= {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}[flag]
-    return re.compile(text, value)
+    return Search(text, value)
 
 
 def _cased(atom: Atom, test: Predicate) -> Predicate:

@@ -1,14 +1,19 @@
 """A question in SQL reaches the tenant's files and nothing else, changes nothing, and ends."""
 
+import asyncio
+import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 
 from services.detections.application.archive.parquet import Scratch, merge, write
 from services.detections.application.archive.rows import BatchOrigin, record_of, row_of
 from services.detections.application.hunts import sql_hunts
+from services.detections.application.hunts.processes import ROOT
 from services.detections.domain.errors import HuntFailed, HuntRefused, HuntTooSlow
 from services.detections.domain.formats.records import Alert, LogSource, Record, Source
 
@@ -117,3 +122,55 @@ async def test_a_question_that_wants_too_much_memory_harms_nobody(
     greedy = "SELECT list(a.range || b.range) FROM range(100000) a, range(1000) b"
     with pytest.raises((HuntRefused, HuntFailed)):
         await sql_hunts.answer(greedy, files)
+
+
+@pytest.mark.parametrize(
+    "greedy",
+    ["SELECT repeat('x', 500000000) FROM range(100)", "SELECT list(i) FROM range(30000000) t(i)"],
+)
+async def test_what_an_answer_takes_beyond_the_database_is_limited_as_well(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch, greedy: str
+) -> None:
+    monkeypatch.setattr(sql_hunts, "HUNT_ADDRESS_SPACE", 1024**3)
+    with pytest.raises((HuntRefused, HuntFailed)):
+        await sql_hunts.answer(greedy, files)
+
+
+async def test_no_question_puts_telemetry_into_a_file_where_the_next_one_finds_it(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_hunts, "HUNT_MEMORY", "100MB")
+    sorted_by_nothing = "SELECT i, hash(i) AS h FROM range(20000000) t(i) ORDER BY h"
+    with pytest.raises((HuntRefused, HuntFailed)):
+        await sql_hunts.answer(sorted_by_nothing, files)
+    settings = "SELECT current_setting('temp_directory'), current_setting('allowed_directories')"
+    assert (await sql_hunts.answer(settings, files)).rows == (("", "[]"),)
+    with pytest.raises(HuntRefused):
+        await sql_hunts.answer(f"EXPLAIN ANALYZE COPY telemetry TO '{files[0].with_name('more')}'", files)
+
+
+async def test_numbers_that_not_every_reader_of_json_knows_are_texts(files: list[Path]) -> None:
+    found = await sql_hunts.answer(
+        "SELECT 170141183460469231731687303715884105727, 'nan'::DOUBLE, '-inf'::DOUBLE, 9007199254740993, 0.5", files
+    )
+    assert found.rows == (("170141183460469231731687303715884105727", "nan", "-inf", 9007199254740993, "0.5"),)
+
+
+async def test_a_question_ends_with_the_process_that_asked_it_even_when_that_is_killed(files: list[Path]) -> None:
+    """Nobody else would end it: a question may run for ever without a word."""
+    asking = (
+        "import asyncio, sys; from pathlib import Path; from services.detections.application.hunts import sql_hunts;"
+        "asyncio.run(sql_hunts.answer('SELECT count(*) FROM range(1000000000000) a, range(1000000) b',"
+        " [Path(sys.argv[1])]))"
+    )
+    parent = psutil.Popen([sys.executable, "-c", asking, str(files[0])], cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 60
+        while not (family := parent.children()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        assert family
+    finally:
+        parent.kill()
+        parent.wait()
+    _, left = await asyncio.to_thread(psutil.wait_procs, family, 30)
+    assert left == []

@@ -28,7 +28,7 @@ from services.detections.domain.intelligence.indicators import (
     encode,
 )
 from services.detections.domain.intelligence.matcher import Matcher
-from services.detections.domain.intelligence.observables import Observable
+from services.detections.domain.intelligence.observables import Observable, forms
 from services.detections.domain.intelligence.patterns import clauses_of
 from services.detections.domain.intelligence.refusals import Refusal, Refused
 from tests.services.detections.intelligence.bundles import attribute, bundle, indicator, misp_event
@@ -103,6 +103,10 @@ def test_a_pattern_finds_what_it_says(pattern: str, fields: dict[str, object], m
         ("[file:name LIKE '%']", Refusal.VALUE_INVALID),
         ("[file:name LIKE '%a%b%c%d%']", Refusal.EXPRESSION_TOO_COSTLY),
         ("[file:name MATCHES '(x+x+)+y']", Refusal.EXPRESSION_TOO_COSTLY),
+        ("[file:name MATCHES '" + "a?" * 30 + "a" * 30 + "']", Refusal.EXPRESSION_TOO_COSTLY),
+        ("[file:name MATCHES '" + "(a|aa)" * 30 + "b']", Refusal.EXPRESSION_TOO_COSTLY),
+        ("[file:name MATCHES 'a{,500}a{1,500}a{500}a{,500}b']", Refusal.EXPRESSION_TOO_COSTLY),
+        ("[file:name MATCHES '" + r"\\\\*" * 3 + "b']", Refusal.EXPRESSION_TOO_COSTLY),
         ("[file:name MATCHES '(']", Refusal.PATTERN_UNREADABLE),
         ("[file:size = 5]", Refusal.VALUE_INVALID),
         ("[file:name NOT = 'x']", Refusal.OPERATOR_UNSUPPORTED),
@@ -116,6 +120,31 @@ def test_a_pattern_that_cannot_be_run_is_named(pattern: str, reason: Refusal) ->
     with pytest.raises(Refused) as refused:
         clauses_of(pattern)
     assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize("expression", ["^https?://(www[.])?a[0-9]{8}[.](php|asp)$", "[*+?|]{3}.*x+", "(?i)a(?:b|c)?"])
+def test_an_expression_that_ends_soon_on_any_text_is_taken(expression: str) -> None:
+    ((comparison,),) = clauses_of(f"[file:name MATCHES '{expression}']")
+    assert comparison.value == expression
+
+
+def test_a_key_as_deep_as_a_record_is_long_is_looked_at_from_its_hive_on() -> None:
+    matcher = Matcher([made((Comparison(Observable.REGISTRY_KEY, "=", "hkey_local_machine\\software"),))])
+    deep = "HKLM\\Software" + "\\a" * 400_000
+    assert len(tuple(forms("targetobject", deep))) < 100
+    assert [each.value for each in matcher.match({"TargetObject": deep}, NOW)] == ["hkey_local_machine\\software"]
+
+
+def test_times_out_of_the_years_that_there_are_are_refused_and_no_indicator_ends_after_them() -> None:
+    said = [
+        indicator("[ipv4-addr:value = '203.0.113.5']", valid_from="0001-01-01T00:00:00+14:00"),
+        indicator("[ipv4-addr:value = '203.0.113.6']", valid_until="9999-12-31T23:59:59-14:00"),
+        indicator("[ipv4-addr:value = '203.0.113.7']", modified="9999-12-31T23:59:59Z", valid_until=None),
+    ]
+    _, gathered = read_content(bundle(*said), Label.AMBER)
+    assert [reason for _, reason in gathered.refused] == [Refusal.TIMES_INVALID] * 2
+    (last,) = gathered.content.indicators.values()
+    assert datetime.fromtimestamp(last.end, UTC).year <= 9999
 
 
 def test_confidence_decays_by_the_formula_and_an_indicator_ends_with_it() -> None:

@@ -28,13 +28,15 @@ from tenet.cases.v1 import cases_people_pb2 as tenet_dot_cases_dot_v1_dot_cases_
 from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tenet/cases/v1/cases_people_read.proto\x12\x0etenet.cases.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tenet/cases/v1/cases_people.proto\x1a\x1ctenet/common/v1/common.proto\"M\n\x10GetOnCallRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x94\x01\n\x11GetOnCallResponse\x12\x14\n\x0cprincipal_id\x18\x01 \x01(\t\x12\x0e\n\x06ladder\x18\x02 \x03(\t\x12\r\n\x05layer\x18\x03 \x01(\t\x12\x13\n\x0boverride_id\x18\x04 \x01(\t\x12\x0f\n\x07rota_id\x18\x05 \x01(\t\x12\x14\n\x0crota_version\x18\x06 \x01(\x05\x12\x0e\n\x06\x64igest\x18\x07 \x01(\t\"\xc7\x01\n\x0bOnCallAlarm\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.tenet.cases.v1.OnCallAlarmKind\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\tstarts_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x65nds_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x0cOnCallTenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cprincipal_id\x18\x02 \x01(\t\x12\x10\n\x08\x63hannels\x18\x03 \x03(\t\x12\x0f\n\x07rota_id\x18\x04 \x01(\t\".\n\x18GetOnCallOverviewRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\"\x8c\x01\n\x19GetOnCallOverviewResponse\x12+\n\x06\x61larms\x18\x01 \x03(\x0b\x32\x1b.tenet.cases.v1.OnCallAlarm\x12\x13\n\x0bmore_alarms\x18\x02 \x01(\x08\x12-\n\x07tenants\x18\x03 \x03(\x0b\x32\x1c.tenet.cases.v1.OnCallTenant\"\xc0\x02\n\x10ListPagesRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x34\n\x06status\x18\x03 \x01(\x0e\x32\x1a.tenet.cases.v1.PageStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\"\n\x0cprincipal_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x1e\n\x08\x61\x62out_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x01\x88\x01\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x02\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x03\x88\x01\x01\x42\x0f\n\r_principal_idB\x0b\n\t_about_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x81\x01\n\x11ListPagesResponse\x12)\n\x05pages\x18\x01 \x03(\x0b\x32\x1a.tenet.cases.v1.PersonPage\x12\x1c\n\x14not_ready_tenant_ids\x18\x02 \x03(\t\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\x8b\x02\n\x18ListServiceLevelsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x1d\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x17\n\x0finclude_settled\x18\x04 \x01(\x08\x12\x15\n\ronly_breached\x18\x05 \x01(\x08\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_case_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x94\x01\n\x19ListServiceLevelsResponse\x12\x34\n\x0eservice_levels\x18\x01 \x03(\x0b\x32\x1c.tenet.cases.v1.ServiceLevel\x12\x1c\n\x14not_ready_tenant_ids\x18\x02 \x03(\t\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xac\x01\n\x14ListCalendarsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x87\x01\n\x15ListCalendarsResponse\x12+\n\tcalendars\x18\x01 \x03(\x0b\x32\x18.tenet.cases.v1.Calendar\x12\x1c\n\x14not_ready_tenant_ids\x18\x02 \x03(\t\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\x9b\x02\n\x14ListQuestionsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x38\n\x06status\x18\x03 \x01(\x0e\x32\x1e.tenet.cases.v1.QuestionStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\"\n\x0cprincipal_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x0f\n\r_principal_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x87\x01\n\x15ListQuestionsResponse\x12+\n\tquestions\x18\x01 \x03(\x0b\x32\x18.tenet.cases.v1.Question\x12\x1c\n\x14not_ready_tenant_ids\x18\x02 \x03(\t\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xe2\x01\n\x15GetAnswerTimesRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x30\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x8c\x02\n\x16GetAnswerTimesResponse\x12\r\n\x05\x61sked\x18\x01 \x01(\x05\x12\x10\n\x08\x61nswered\x18\x02 \x01(\x05\x12\x12\n\nstill_open\x18\x03 \x01(\x05\x12\x18\n\x10\x61nswered_in_time\x18\x04 \x01(\x05\x12\x10\n\x08\x62reached\x18\x05 \x01(\x05\x12\x18\n\x0bp50_seconds\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bp90_seconds\x18\x07 \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0bmax_seconds\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x13\n\x0b\x61t_position\x18\t \x01(\x03\x42\x0e\n\x0c_p50_secondsB\x0e\n\x0c_p90_secondsB\x0e\n\x0c_max_seconds*\xc5\x01\n\x0fOnCallAlarmKind\x12\"\n\x1eON_CALL_ALARM_KIND_UNSPECIFIED\x10\x00\x12&\n\"ON_CALL_ALARM_KIND_PAGE_UNANSWERED\x10\x01\x12 \n\x1cON_CALL_ALARM_KIND_UNCOVERED\x10\x02\x12 \n\x1cON_CALL_ALARM_KIND_GAP_AHEAD\x10\x03\x12\"\n\x1eON_CALL_ALARM_KIND_SCREEN_ONLY\x10\x04\x32\xad\x05\n\x16\x43\x61sesPeopleReadService\x12P\n\tGetOnCall\x12 .tenet.cases.v1.GetOnCallRequest\x1a!.tenet.cases.v1.GetOnCallResponse\x12h\n\x11GetOnCallOverview\x12(.tenet.cases.v1.GetOnCallOverviewRequest\x1a).tenet.cases.v1.GetOnCallOverviewResponse\x12P\n\tListPages\x12 .tenet.cases.v1.ListPagesRequest\x1a!.tenet.cases.v1.ListPagesResponse\x12h\n\x11ListServiceLevels\x12(.tenet.cases.v1.ListServiceLevelsRequest\x1a).tenet.cases.v1.ListServiceLevelsResponse\x12\\\n\rListCalendars\x12$.tenet.cases.v1.ListCalendarsRequest\x1a%.tenet.cases.v1.ListCalendarsResponse\x12\\\n\rListQuestions\x12$.tenet.cases.v1.ListQuestionsRequest\x1a%.tenet.cases.v1.ListQuestionsResponse\x12_\n\x0eGetAnswerTimes\x12%.tenet.cases.v1.GetAnswerTimesRequest\x1a&.tenet.cases.v1.GetAnswerTimesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tenet/cases/v1/cases_people_read.proto\x12\x0etenet.cases.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tenet/cases/v1/cases_people.proto\x1a\x1ctenet/common/v1/common.proto\"e\n\x10GetOnCallRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12>\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x16\xbaH\x13\xb2\x01\x10\x1a\x06\x08\x80\xae\x99\xa4\x0f\x32\x06\x08\x80\x87\xb5\xc3\x03\"\x94\x01\n\x11GetOnCallResponse\x12\x14\n\x0cprincipal_id\x18\x01 \x01(\t\x12\x0e\n\x06ladder\x18\x02 \x03(\t\x12\r\n\x05layer\x18\x03 \x01(\t\x12\x13\n\x0boverride_id\x18\x04 \x01(\t\x12\x0f\n\x07rota_id\x18\x05 \x01(\t\x12\x14\n\x0crota_version\x18\x06 \x01(\x05\x12\x0e\n\x06\x64igest\x18\x07 \x01(\t\"\xc7\x01\n\x0bOnCallAlarm\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.tenet.cases.v1.OnCallAlarmKind\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\tstarts_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x65nds_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x0cOnCallTenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cprincipal_id\x18\x02 \x01(\t\x12\x10\n\x08\x63hannels\x18\x03 \x03(\t\x12\x0f\n\x07rota_id\x18\x04 \x01(\t\".\n\x18GetOnCallOverviewRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\"\x8c\x01\n\x19GetOnCallOverviewResponse\x12+\n\x06\x61larms\x18\x01 \x03(\x0b\x32\x1b.tenet.cases.v1.OnCallAlarm\x12\x13\n\x0bmore_alarms\x18\x02 \x01(\x08\x12-\n\x07tenants\x18\x03 \x03(\x0b\x32\x1c.tenet.cases.v1.OnCallTenant\"\xc0\x02\n\x10ListPagesRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x34\n\x06status\x18\x03 \x01(\x0e\x32\x1a.tenet.cases.v1.PageStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\"\n\x0cprincipal_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x1e\n\x08\x61\x62out_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x01\x88\x01\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x02\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x03\x88\x01\x01\x42\x0f\n\r_principal_idB\x0b\n\t_about_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x81\x01\n\x11ListPagesResponse\x12)\n\x05pages\x18\x01 \x03(\x0b\x32\x1a.tenet.cases.v1.PersonPage\x12\x1c\n\x14not_ready_tenant_ids\x18\x02 \x03(\t\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\x8b\x02\n\x18ListServiceLevelsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x1d\n\x07\x63\x61se_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12\x17\n\x0finclude_settled\x18\x04 \x01(\x08\x12\x15\n\ronly_breached\x18\x05 \x01(\x08\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_case_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x94\x01\n\x19ListServiceLevelsResponse\x12\x34\n\x0eservice_levels\x18\x01 \x03(\x0b\x32\x1c.tenet.cases.v1.ServiceLevel\x12\x1c\n\x14not_ready_tenant_ids\x18\x02 \x03(\t\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xac\x01\n\x14ListCalendarsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x87\x01\n\x15ListCalendarsResponse\x12+\n\tcalendars\x18\x01 \x03(\x0b\x32\x18.tenet.cases.v1.Calendar\x12\x1c\n\x14not_ready_tenant_ids\x18\x02 \x03(\t\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\x9b\x02\n\x14ListQuestionsRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12\x38\n\x06status\x18\x03 \x01(\x0e\x32\x1e.tenet.cases.v1.QuestionStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\"\n\x0cprincipal_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x02\x88\x01\x01\x42\x0f\n\r_principal_idB\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x87\x01\n\x15ListQuestionsResponse\x12+\n\tquestions\x18\x01 \x03(\x0b\x32\x18.tenet.cases.v1.Question\x12\x1c\n\x14not_ready_tenant_ids\x18\x02 \x03(\t\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xe2\x01\n\x15GetAnswerTimesRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x30\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"\x8c\x02\n\x16GetAnswerTimesResponse\x12\r\n\x05\x61sked\x18\x01 \x01(\x05\x12\x10\n\x08\x61nswered\x18\x02 \x01(\x05\x12\x12\n\nstill_open\x18\x03 \x01(\x05\x12\x18\n\x10\x61nswered_in_time\x18\x04 \x01(\x05\x12\x10\n\x08\x62reached\x18\x05 \x01(\x05\x12\x18\n\x0bp50_seconds\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bp90_seconds\x18\x07 \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x0bmax_seconds\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x13\n\x0b\x61t_position\x18\t \x01(\x03\x42\x0e\n\x0c_p50_secondsB\x0e\n\x0c_p90_secondsB\x0e\n\x0c_max_seconds*\xc5\x01\n\x0fOnCallAlarmKind\x12\"\n\x1eON_CALL_ALARM_KIND_UNSPECIFIED\x10\x00\x12&\n\"ON_CALL_ALARM_KIND_PAGE_UNANSWERED\x10\x01\x12 \n\x1cON_CALL_ALARM_KIND_UNCOVERED\x10\x02\x12 \n\x1cON_CALL_ALARM_KIND_GAP_AHEAD\x10\x03\x12\"\n\x1eON_CALL_ALARM_KIND_SCREEN_ONLY\x10\x04\x32\xad\x05\n\x16\x43\x61sesPeopleReadService\x12P\n\tGetOnCall\x12 .tenet.cases.v1.GetOnCallRequest\x1a!.tenet.cases.v1.GetOnCallResponse\x12h\n\x11GetOnCallOverview\x12(.tenet.cases.v1.GetOnCallOverviewRequest\x1a).tenet.cases.v1.GetOnCallOverviewResponse\x12P\n\tListPages\x12 .tenet.cases.v1.ListPagesRequest\x1a!.tenet.cases.v1.ListPagesResponse\x12h\n\x11ListServiceLevels\x12(.tenet.cases.v1.ListServiceLevelsRequest\x1a).tenet.cases.v1.ListServiceLevelsResponse\x12\\\n\rListCalendars\x12$.tenet.cases.v1.ListCalendarsRequest\x1a%.tenet.cases.v1.ListCalendarsResponse\x12\\\n\rListQuestions\x12$.tenet.cases.v1.ListQuestionsRequest\x1a%.tenet.cases.v1.ListQuestionsResponse\x12_\n\x0eGetAnswerTimes\x12%.tenet.cases.v1.GetAnswerTimesRequest\x1a&.tenet.cases.v1.GetAnswerTimesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tenet.cases.v1.cases_people_read_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETONCALLREQUEST'].fields_by_name['at']._loaded_options = None
+  _globals['_GETONCALLREQUEST'].fields_by_name['at']._serialized_options = b'\272H\023\262\001\020\032\006\010\200\256\231\244\0172\006\010\200\207\265\303\003'
   _globals['_LISTPAGESREQUEST'].fields_by_name['status']._loaded_options = None
   _globals['_LISTPAGESREQUEST'].fields_by_name['status']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_LISTPAGESREQUEST'].fields_by_name['principal_id']._loaded_options = None
@@ -51,40 +53,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETANSWERTIMESREQUEST'].fields_by_name['from']._serialized_options = b'\272H\003\310\001\001'
   _globals['_GETANSWERTIMESREQUEST'].fields_by_name['to']._loaded_options = None
   _globals['_GETANSWERTIMESREQUEST'].fields_by_name['to']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_ONCALLALARMKIND']._serialized_start=3014
-  _globals['_ONCALLALARMKIND']._serialized_end=3211
+  _globals['_ONCALLALARMKIND']._serialized_start=3038
+  _globals['_ONCALLALARMKIND']._serialized_end=3235
   _globals['_GETONCALLREQUEST']._serialized_start=185
-  _globals['_GETONCALLREQUEST']._serialized_end=262
-  _globals['_GETONCALLRESPONSE']._serialized_start=265
-  _globals['_GETONCALLRESPONSE']._serialized_end=413
-  _globals['_ONCALLALARM']._serialized_start=416
-  _globals['_ONCALLALARM']._serialized_end=615
-  _globals['_ONCALLTENANT']._serialized_start=617
-  _globals['_ONCALLTENANT']._serialized_end=707
-  _globals['_GETONCALLOVERVIEWREQUEST']._serialized_start=709
-  _globals['_GETONCALLOVERVIEWREQUEST']._serialized_end=755
-  _globals['_GETONCALLOVERVIEWRESPONSE']._serialized_start=758
-  _globals['_GETONCALLOVERVIEWRESPONSE']._serialized_end=898
-  _globals['_LISTPAGESREQUEST']._serialized_start=901
-  _globals['_LISTPAGESREQUEST']._serialized_end=1221
-  _globals['_LISTPAGESRESPONSE']._serialized_start=1224
-  _globals['_LISTPAGESRESPONSE']._serialized_end=1353
-  _globals['_LISTSERVICELEVELSREQUEST']._serialized_start=1356
-  _globals['_LISTSERVICELEVELSREQUEST']._serialized_end=1623
-  _globals['_LISTSERVICELEVELSRESPONSE']._serialized_start=1626
-  _globals['_LISTSERVICELEVELSRESPONSE']._serialized_end=1774
-  _globals['_LISTCALENDARSREQUEST']._serialized_start=1777
-  _globals['_LISTCALENDARSREQUEST']._serialized_end=1949
-  _globals['_LISTCALENDARSRESPONSE']._serialized_start=1952
-  _globals['_LISTCALENDARSRESPONSE']._serialized_end=2087
-  _globals['_LISTQUESTIONSREQUEST']._serialized_start=2090
-  _globals['_LISTQUESTIONSREQUEST']._serialized_end=2373
-  _globals['_LISTQUESTIONSRESPONSE']._serialized_start=2376
-  _globals['_LISTQUESTIONSRESPONSE']._serialized_end=2511
-  _globals['_GETANSWERTIMESREQUEST']._serialized_start=2514
-  _globals['_GETANSWERTIMESREQUEST']._serialized_end=2740
-  _globals['_GETANSWERTIMESRESPONSE']._serialized_start=2743
-  _globals['_GETANSWERTIMESRESPONSE']._serialized_end=3011
-  _globals['_CASESPEOPLEREADSERVICE']._serialized_start=3214
-  _globals['_CASESPEOPLEREADSERVICE']._serialized_end=3899
+  _globals['_GETONCALLREQUEST']._serialized_end=286
+  _globals['_GETONCALLRESPONSE']._serialized_start=289
+  _globals['_GETONCALLRESPONSE']._serialized_end=437
+  _globals['_ONCALLALARM']._serialized_start=440
+  _globals['_ONCALLALARM']._serialized_end=639
+  _globals['_ONCALLTENANT']._serialized_start=641
+  _globals['_ONCALLTENANT']._serialized_end=731
+  _globals['_GETONCALLOVERVIEWREQUEST']._serialized_start=733
+  _globals['_GETONCALLOVERVIEWREQUEST']._serialized_end=779
+  _globals['_GETONCALLOVERVIEWRESPONSE']._serialized_start=782
+  _globals['_GETONCALLOVERVIEWRESPONSE']._serialized_end=922
+  _globals['_LISTPAGESREQUEST']._serialized_start=925
+  _globals['_LISTPAGESREQUEST']._serialized_end=1245
+  _globals['_LISTPAGESRESPONSE']._serialized_start=1248
+  _globals['_LISTPAGESRESPONSE']._serialized_end=1377
+  _globals['_LISTSERVICELEVELSREQUEST']._serialized_start=1380
+  _globals['_LISTSERVICELEVELSREQUEST']._serialized_end=1647
+  _globals['_LISTSERVICELEVELSRESPONSE']._serialized_start=1650
+  _globals['_LISTSERVICELEVELSRESPONSE']._serialized_end=1798
+  _globals['_LISTCALENDARSREQUEST']._serialized_start=1801
+  _globals['_LISTCALENDARSREQUEST']._serialized_end=1973
+  _globals['_LISTCALENDARSRESPONSE']._serialized_start=1976
+  _globals['_LISTCALENDARSRESPONSE']._serialized_end=2111
+  _globals['_LISTQUESTIONSREQUEST']._serialized_start=2114
+  _globals['_LISTQUESTIONSREQUEST']._serialized_end=2397
+  _globals['_LISTQUESTIONSRESPONSE']._serialized_start=2400
+  _globals['_LISTQUESTIONSRESPONSE']._serialized_end=2535
+  _globals['_GETANSWERTIMESREQUEST']._serialized_start=2538
+  _globals['_GETANSWERTIMESREQUEST']._serialized_end=2764
+  _globals['_GETANSWERTIMESRESPONSE']._serialized_start=2767
+  _globals['_GETANSWERTIMESRESPONSE']._serialized_end=3035
+  _globals['_CASESPEOPLEREADSERVICE']._serialized_start=3238
+  _globals['_CASESPEOPLEREADSERVICE']._serialized_end=3923
 # @@protoc_insertion_point(module_scope)

@@ -60,7 +60,7 @@ class GetOnCallRequest(_message.Message):
     tenant_id: _builtins.str
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """Absent: now."""
+        """Absent: now. From 2000 to 2099."""
 
     def __init__(
         self,
