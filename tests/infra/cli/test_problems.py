@@ -34,6 +34,8 @@ def test_what_a_command_finds_before_it_calls_anything_is_one_line(
 ) -> None:
     words = ["tenet", "rules", "match", "--rules", "services/detections/rules", "--events", "x", "--format", "csv"]
     monkeypatch.setattr("sys.argv", words)
+    # It is for good and for the whole process, which goes on with other tests.
+    monkeypatch.setattr("infra.cli.__main__.structlog.configure", lambda **_: None)
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == EXIT_USAGE
