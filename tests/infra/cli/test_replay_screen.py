@@ -97,6 +97,8 @@ def test_differences_are_shown_instead_and_lines_are_folded_to_the_width() -> No
 
 
 SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Whoever runs the tests in the background ignores it.
 from infra.cli.replay_screen import walk
 from tests.infra.cli.test_replay_screen import STEPS
 walk(STEPS)
