@@ -1,7 +1,8 @@
-"""How many detections the alerts of three recorded organisations become, and whether any mixes attack with noise.
+"""How many detections the alerts of recorded organisations become, and whether any mixes attack with noise.
 
 The alerts are read and grouped as the service does it, batch by batch. The recording's labels are looked at only
-afterwards. Reads `ait-alerts` of the shared data (TENET_SHARED_DATA); says why and nothing else where it is absent.
+afterwards. Reads every `*_alerts.csv.gz` in `ait-alerts` of the shared data (TENET_SHARED_DATA); says why and nothing
+else where there is none.
 """
 
 import csv
@@ -19,7 +20,7 @@ from services.detections.domain.formats.recognition import Format
 from services.detections.domain.grouping import Grouping
 from services.detections.domain.signatures import fired_by_alert
 
-ORGANISATIONS = ("fox", "russellmitchell", "santos")
+SUFFIX = "_alerts.csv.gz"
 RECORDS_PER_BATCH = 10_000
 NO_ATTACK = "-"
 
@@ -35,6 +36,14 @@ class Counted:
     @property
     def mixed(self) -> int:
         return sum(len(labels) > 1 and NO_ATTACK in labels for labels in self.detections.values())
+
+    @property
+    def ratio(self) -> float:
+        return self.alerts / len(self.detections)
+
+    @property
+    def mixed_percent(self) -> float:
+        return 100 * self.mixed / len(self.detections)
 
     @property
     def unseen(self) -> set[str]:
@@ -79,10 +88,11 @@ def counted(path: Path) -> Counted:
 
 async def figures() -> list[Figure]:
     directory = Settings.from_env().shared_data / "ait-alerts"
-    if not directory.is_dir():
+    paths = sorted(directory.glob(f"*{SUFFIX}"))
+    if not paths:
         print(f"recorded alerts are absent: {directory} (set TENET_SHARED_DATA)")
         return []
-    each = {name: counted(directory / f"{name}_alerts.csv.gz") for name in ORGANISATIONS}
+    each = {path.name.removesuffix(SUFFIX): counted(path) for path in paths}
     detections = sum(len(one.detections) for one in each.values())
     told = "; ".join(
         f"{name} {one.alerts:,} alerts, {len(one.detections):,} detections, {one.mixed} mixed"
@@ -92,9 +102,11 @@ async def figures() -> list[Figure]:
     mixed = 100 * sum(one.mixed for one in each.values()) / detections
     unseen = sum(len(one.unseen) for one in each.values())
     return [
-        Figure("alerts per detection, three organisations", ratio, 200, told),
+        Figure("alerts per detection, all organisations", ratio, 200, told),
         Figure("detections that mix attack and noise, %", mixed, 0.5, told, at_most=True),
         Figure("attack phases without a detection", unseen, 0, at_most=True),
+        *(Figure(f"alerts per detection, {name}", one.ratio, 200) for name, one in each.items()),
+        *(Figure(f"that mix, %, {name}", one.mixed_percent, 0.5, at_most=True) for name, one in each.items()),
     ]
 
 

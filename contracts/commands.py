@@ -1,5 +1,6 @@
 """The base of every command: frozen, for one tenant, with the caller's request id (AIP-155)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -36,6 +37,36 @@ def _public_fields(cls: type[BaseModel]) -> tuple[str, ...]:
     """Found once a class, because looking into annotations took longer than the digest itself."""
     fields = cls.model_fields.items()
     return tuple(name for name, info in fields if name != "request_id" and "_PrivateMark" not in repr(info))
+
+
+def private_words(command: Command) -> list[tuple[str, str | None]]:
+    """What the command's digest leaves out, in order: the place of each private text, and the text or None."""
+    return list(_private(command, ""))
+
+
+@cache
+def _private_fields(cls: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(name for name, info in cls.model_fields.items() if "_PrivateMark" in repr(info))
+
+
+def _private(value: Any, path: str) -> Iterator[tuple[str, str | None]]:
+    if isinstance(value, BaseModel):
+        hidden = _private_fields(type(value))
+        for name in type(value).model_fields:
+            yield from _texts(getattr(value, name), f"{path}/{name}", hidden=name in hidden)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _private(item, f"{path}/{index}")
+
+
+def _texts(value: Any, path: str, *, hidden: bool) -> Iterator[tuple[str, str | None]]:
+    if not hidden:
+        yield from _private(value, path)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}/{index}", hidden=True)
+    else:
+        yield path, value
 
 
 def _public(value: Any) -> Any:

@@ -208,3 +208,32 @@ class VulnerabilityFeedImported(Event):
     added: int
     changed: int
     removed: int
+
+
+@event("tenet.assets.VulnerabilityFeedScheduled", category="vulnerability_feed")
+class VulnerabilityFeedScheduled(Event):
+    """In the provider's ledger. From here on the feed is fetched every `interval_minutes` from `url`, and from nowhere
+    else."""
+
+    feed_id: str
+    feed: VulnerabilityFeed
+    url: str
+    interval_minutes: int
+
+
+@event("tenet.assets.VulnerabilityFeedUnscheduled", category="vulnerability_feed")
+class VulnerabilityFeedUnscheduled(Event):
+    """In the provider's ledger. The feed is not fetched any more; what was imported stays."""
+
+    feed_id: str
+    feed: VulnerabilityFeed
+
+
+@event("tenet.assets.VulnerabilityFeedFetched", category="vulnerability_feed")
+class VulnerabilityFeedFetched(Event):
+    """In the provider's ledger. A fetch was refused, `refusal` being its stable reason, or was not any more (None).
+    Recorded when that changes."""
+
+    feed_id: str
+    feed: VulnerabilityFeed
+    refusal: str | None

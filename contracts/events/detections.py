@@ -30,13 +30,23 @@ class FailedRule(Value):
     reason: str
 
 
-@event("tenet.detections.TelemetryReceived", category="telemetry", version=2)
+class BatchTimes(Value):
+    """When a batch's bytes had come, and how many milliseconds later its last record was normalised, and was matched
+    with every rule and indicator."""
+
+    arrived_at: Instant
+    normalised_ms: int
+    matched_ms: int
+
+
+@event("tenet.detections.TelemetryReceived", category="telemetry", version=3)
 class TelemetryReceived(Event):
     """A batch whose bytes are durable in the object store. `records` = accepted + repeated + put aside.
 
     `repeated` counts records that an earlier batch had brought already (sensors batch anew on retry). The time bounds
     are those of the accepted records' own clocks, None when there are none; `skewed` counts records whose clock lay
-    outside of what is believable, which keep their place but do not move the bounds.
+    outside of what is believable, which keep their place but do not move the bounds. `times` is None where they were
+    not recorded yet.
     """
 
     batch_id: str
@@ -53,12 +63,19 @@ class TelemetryReceived(Event):
     first_occurred_at: Instant | None
     last_occurred_at: Instant | None
     first_record: int | None = None
+    times: BatchTimes | None = None
 
 
 @upcaster("tenet.detections.TelemetryReceived", 1)
 def _telemetry_received_1(payload: Payload) -> Payload:
     """Sensors could not say where in their source a batch begins."""
     return {**payload, "first_record": None}
+
+
+@upcaster("tenet.detections.TelemetryReceived", 2)
+def _telemetry_received_2(payload: Payload) -> Payload:
+    """The stages of a batch had no clocks."""
+    return {**payload, "times": None}
 
 
 @event("tenet.detections.RulePackImported", category="rule_pack", version=2)
@@ -140,7 +157,27 @@ class IndicatorRef(Value):
     label: Label
 
 
-@event("tenet.detections.DetectionRaised", category="detection", version=3)
+class TechniqueWeight(Value):
+    """What the weightiest of a detection's techniques adds to its priority, and the import of ATT&CK that judged it.
+
+    `technique_id` is the technique as that import has it: of a revoked one what it was revoked for, of a sub-technique
+    that it does not have its technique. `tactic` is the latest of its tactics, None where it has none; `users` are how
+    many of the import's groups, campaigns, malware and tools use it, None where the import says nothing of uses.
+    `weight_percent` is 100 for a technique that changes nothing. `position` is that of the import in the provider's
+    ledger, `set_sha256` the hash of all that the source said from there on.
+    """
+
+    technique_id: str
+    tactic: str | None
+    users: int | None
+    weight_percent: int
+    source: str
+    attack_version: str | None
+    set_sha256: str
+    position: int
+
+
+@event("tenet.detections.DetectionRaised", category="detection", version=4)
 class DetectionRaised(Event):
     """Activity that a rule, or the alert of another product, says is suspicious: the first of a group.
 
@@ -150,7 +187,9 @@ class DetectionRaised(Event):
     where it was not recorded yet. `indicator` is None where none of our intelligence matched: a hunt may bring a list
     of its own. `sightings` is how many other customers at least were known to have had the same lately; None where the
     tenant takes no part in sharing that, or it was not recorded yet. `exposure` is the furthest from where an open
-    finding on one of the assets could be reached then (internet, internal, none); None where nobody knew.
+    finding on one of the assets could be reached then (internet, internal, none); None where nobody knew. `technique`
+    is what ATT&CK as imported then said of the techniques; None where no import knew any of them, or it was not
+    recorded yet.
     """
 
     detection_id: str
@@ -174,6 +213,7 @@ class DetectionRaised(Event):
     indicator: IndicatorRef | None = None
     sightings: int | None = None
     exposure: str | None = None
+    technique: TechniqueWeight | None = None
 
 
 @upcaster("tenet.detections.DetectionRaised", 1)
@@ -187,6 +227,12 @@ def _detection_raised_1(payload: Payload) -> Payload:
 def _detection_raised_2(payload: Payload) -> Payload:
     """Indicators raised nothing yet; sightings of others and exposures were not recorded."""
     return {**payload, "indicator": None, "sightings": None, "exposure": None}
+
+
+@upcaster("tenet.detections.DetectionRaised", 3)
+def _detection_raised_3(payload: Payload) -> Payload:
+    """Techniques had no weight."""
+    return {**payload, "technique": None}
 
 
 @event("tenet.detections.DetectionRepeated", category="detection")
@@ -259,49 +305,6 @@ class CustomerReportValidationWithdrawn(Event):
     customer_report_id: str
     validation_position: int
     reason: Sealed
-
-
-class HuntKind(StrEnum):
-    SQL = "sql"
-    RULE = "rule"
-    INDICATORS = "indicators"
-
-
-@event("tenet.detections.HuntCompleted", category="hunt", version=2)
-class HuntCompleted(Event):
-    """Somebody looked through archived telemetry from `start` on and before `end`, and this came of it.
-
-    `files` and `records` are what was looked at, `missing_hours` hours whose telemetry was not there any more, `found`
-    the rows or records that answer the question; `truncated` where there were more than an answer holds.
-    `detection_ids` are the detections that were raised or added to, marked retrospective by `DetectionFoundByHunt`.
-
-    A `dry_run` raises nothing whatever it finds. Of the hits of any other, `known` had counted in a detection before,
-    and `hidden` are kept back by a suppression, or are expected; the rest is the object `hits_sha256`, so that no later
-    hunt counts them again (None: there are none).
-    """
-
-    hunt_id: str
-    kind: HuntKind
-    question: Sealed
-    reason: Sealed
-    start: Instant
-    end: Instant
-    files: int
-    records: int
-    missing_hours: int
-    found: int
-    truncated: bool
-    detection_ids: tuple[str, ...]
-    dry_run: bool = False
-    known: int = 0
-    hidden: int = 0
-    hits_sha256: str | None = None
-
-
-@upcaster("tenet.detections.HuntCompleted", 1)
-def _hunt_completed_1(payload: Payload) -> Payload:
-    """There were questions in SQL only, which raise nothing and hide nothing."""
-    return {**payload, "dry_run": False, "known": 0, "hidden": 0, "hits_sha256": None}
 
 
 @event("tenet.detections.DetectionFoundByHunt", category="detection")

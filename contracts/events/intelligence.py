@@ -6,7 +6,7 @@ the one tenant that it is for.
 
 from enum import StrEnum
 
-from contracts.events.base import Event, Instant, Value, event
+from contracts.events.base import Event, Instant, Payload, Value, event, upcaster
 from contracts.labels import Label
 
 
@@ -39,7 +39,8 @@ class IntelligenceImported(Event):
     `indicators` are those of the content that can be matched, `standing` those of the set. `kept_back` counts those of
     the set that may not leave the provider by their label, and so are never matched for a customer. `refused` names the
     first objects that are not used; `refused_sha256` is the object that names all of them, as JSON lines. `cursor` is
-    where the next fetch begins, for a source that is fetched.
+    where the next fetch begins, for a source that is fetched: with TAXII the server's own mark, with MISP the hash of
+    the object that holds which versions of events were read.
     """
 
     source: str
@@ -69,12 +70,21 @@ class IntelligenceSourceRetired(Event):
     source: str
 
 
-@event("tenet.detections.IntelligenceFetchScheduled", category="intelligence")
-class IntelligenceFetchScheduled(Event):
-    """The source is fetched every `interval_minutes` from a TAXII 2.1 collection.
+class FetchKind(StrEnum):
+    TAXII = "taxii"
+    """A TAXII 2.1 collection."""
+    MISP_FEED = "misp_feed"
+    """A feed as MISP publishes it in files: `manifest.json`, and `<uuid>.json` for each event."""
+    MISP_SERVER = "misp_server"
+    """A MISP server, asked by its search."""
 
-    `credential` names what the collection's server asks for, among the credentials of the service's settings; None for
-    an open server. `label` counts for objects that carry none themselves.
+
+@event("tenet.detections.IntelligenceFetchScheduled", category="intelligence", version=2)
+class IntelligenceFetchScheduled(Event):
+    """The source is fetched every `interval_minutes` from what `kind` says that there is at `url`.
+
+    `credential` names what the server asks for, among the credentials of the service's settings; None for an open
+    server. `label` counts for objects that carry none themselves.
     """
 
     source: str
@@ -82,11 +92,19 @@ class IntelligenceFetchScheduled(Event):
     credential: str | None
     interval_minutes: int
     label: Label
+    kind: FetchKind
+
+
+@upcaster("tenet.detections.IntelligenceFetchScheduled", 1)
+def _intelligence_fetch_scheduled_1(payload: Payload) -> Payload:
+    """Nothing else was fetched."""
+    return {**payload, "kind": FetchKind.TAXII.value}
 
 
 @event("tenet.detections.IntelligenceFetched", category="intelligence")
 class IntelligenceFetched(Event):
-    """A fetch brought nothing new, or was refused; `refusal` is its stable reason. Recorded when that changes."""
+    """A fetch brought nothing new, or was refused, or some of it was; `refusal` is the stable reason. Recorded when
+    that changes."""
 
     source: str
     refusal: str | None
@@ -125,12 +143,28 @@ class SightingContributed(Event):
     told_from: Instant
 
 
+@event("tenet.detections.SightingRetracted", category="sighting")
+class SightingRetracted(Event):
+    """In the provider's ledger: the verdicts that a contributor's sighting rested on are withdrawn: it counts no more.
+
+    Others are told of it as they are of a contribution, not before `told_from`: the end of the interval that began at
+    `bucket_at`, and the delay; or, where nobody was told of the sighting yet, when they would have been.
+    """
+
+    subject_kind: SightingSubject
+    subject_id: str
+    contributor: str
+    bucket_at: Instant
+    told_from: Instant
+
+
 @event("tenet.detections.SightingsReported", category="sighting_sharing")
 class SightingsReported(Event):
     """In a tenant's own ledger: at least so many other customers have lately had this validated as malicious.
 
     `at_least` is the lower bound of a class of counts, never the count, and never below `threshold`. It was so at
-    `bucket_at` and counts as current until `current_until`.
+    `bucket_at` and counts as current until `current_until`. It stands in place of what was reported before, which may
+    have been more.
     """
 
     subject_kind: SightingSubject
@@ -139,3 +173,13 @@ class SightingsReported(Event):
     threshold: int
     bucket_at: Instant
     current_until: Instant
+
+
+@event("tenet.detections.SightingsEnded", category="sighting_sharing")
+class SightingsEnded(Event):
+    """In a tenant's own ledger: what it was told of a subject counts no more, since fewer than `threshold` others are
+    left of those who had it. How many are left, and whether any was retracted, is told to nobody."""
+
+    subject_kind: SightingSubject
+    subject_id: str
+    threshold: int

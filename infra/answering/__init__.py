@@ -5,18 +5,18 @@ Queries of the wire have `min_position` (wait until this is in) and mostly `at_p
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from tenet.common.v1 import common_pb2 as common
 
 from contracts.errors import InvalidArgument
 from contracts.events.base import Sealed
-from contracts.ids import TenantId
+from contracts.ids import PROVIDER, TenantId
 from contracts.labels import Label
 from infra.disclosure.opener import Opened, Opener
 from infra.grpc import Context
-from infra.read_database.reader.conditions import Condition, Order
+from infra.read_database.reader.conditions import Condition, Order, starts_with
 from infra.read_database.reader.pages import Document, Page, PageRequest
 from infra.read_database.reader.queries import Reader
 from infra.read_database.views import DocumentView
@@ -40,6 +40,11 @@ class Listing(Query, Protocol):
     def page(self) -> common.PageRequest: ...
 
 
+class Identifying(Query, Protocol):
+    @property
+    def id_prefix(self) -> str: ...
+
+
 class PositionWithoutTenant(InvalidArgument):
     """A position belongs to one tenant's ledger; a query over several names none."""
 
@@ -51,22 +56,38 @@ class PositionWithoutTenant(InvalidArgument):
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """A servicer's way to its views. Every method may raise PositionWithoutTenant and what the reader raises."""
+    """A servicer's way to its views. Every method may raise PositionWithoutTenant and what the reader raises.
+
+    `tenants` are those whose rows are answered from, where they are not all of the call's. `positions` is what the
+    request calls positions in their ledger, after `min_` and `at_`.
+    """
 
     reader: Reader
     opener: Opener
+    tenants: Sequence[TenantId] | None = None
+    positions: str = "position"
+
+    def over(self, tenants: Sequence[TenantId]) -> "Answering":
+        """From the rows of these tenants only; who asks has to be allowed to read them."""
+        return replace(self, tenants=tuple(tenants))
+
+    @property
+    def of_provider(self) -> "Answering":
+        """From the provider's own rows, for requests that name positions in its ledger beside those in tenants'."""
+        return replace(self, tenants=(PROVIDER,), positions="provider_position")
 
     async def waited(self, request: Query, context: Context, *views: DocumentView[Any]) -> None:
         """Returns once the views (all of the service's, where none is named) show what the caller knows of."""
-        position = asked(request, "min_position")
+        position = asked(request, f"min_{self.positions}")
         if position is not None:
-            await self.reader.waited(_one(context), position, context.deadline, *views)
+            await self.reader.waited(_one(self._answered(context)), position, context.deadline, *views)
 
     async def get(self, view: DocumentView[D], key: str, request: Query, context: Context) -> Document[D] | None:
         """One document of the tenant that the call is about."""
         await self.waited(request, context, view)
-        at = asked(request, "at_position")
-        return await view.get(self.reader, context.call.tenant_id, key, at=at, deadline=context.deadline)
+        at = asked(request, f"at_{self.positions}")
+        tenant_id = context.call.tenant_id if self.tenants is None else _one(self.tenants)
+        return await view.get(self.reader, tenant_id, key, at=at, deadline=context.deadline)
 
     async def page(
         self,
@@ -76,13 +97,14 @@ class Answering:
         request: Listing,
         context: Context,
     ) -> Page[D]:
-        """One page over all tenants of the call."""
-        at = asked(request, "at_position")
+        """One page over all tenants that are answered from."""
+        tenants = self._answered(context)
+        at = asked(request, f"at_{self.positions}")
         if at is not None:
-            _one(context)
+            _one(tenants)
         await self.waited(request, context, view)
         page = PageRequest(request.page.page_size, request.page.page_token)
-        return await view.list(self.reader, context.tenants, where, order, page, at=at, deadline=context.deadline)
+        return await view.list(self.reader, tenants, where, order, page, at=at, deadline=context.deadline)
 
     async def opened(
         self, items: Sequence[Document[D]], words_of: Callable[[D], Words], context: Context, purpose: str
@@ -95,6 +117,9 @@ class Answering:
             tenant_id: await self.opener.open(context.call_for(tenant_id), sealed, purpose=purpose)
             for tenant_id, sealed in words.items()
         }
+
+    def _answered(self, context: Context) -> Sequence[TenantId]:
+        return context.tenants if self.tenants is None else self.tenants
 
 
 def asked(request: Query, name: str) -> int | None:
@@ -118,11 +143,16 @@ def sights(page: Page[Any]) -> dict[str, common.Sight]:
     }
 
 
+def identified(request: Identifying) -> list[Condition]:
+    """Narrows a list to the identifiers that begin as it asks for; no condition where it does not ask."""
+    return [starts_with("key", request.id_prefix)] if request.HasField("id_prefix") else []
+
+
 def next_page(page: Page[Any]) -> common.Page:
     return common.Page(next_page_token=page.next_token)
 
 
-def _one(context: Context) -> TenantId:
-    if len(context.tenants) != 1:
+def _one(tenants: Sequence[TenantId]) -> TenantId:
+    if len(tenants) != 1:
         raise PositionWithoutTenant
-    return context.tenants[0]
+    return tenants[0]

@@ -98,6 +98,7 @@ RULES: Mapping[str, Rule] = dict(
                 "GetTenant": Rule(Scope.TENANT, READERS | {BILLING}, frozenset({ADMIN}), EXPORTABLE),
                 "ListTenants": Rule(Scope.TENANTS, READERS | {BILLING}, frozenset({ADMIN}), EXPORTABLE),
                 "ListPrincipals": _provider(ADMIN, LEAD, AUDITOR),
+                "ListNames": _list(INVESTIGATORS),
                 "ListGrants": Rule(Scope.TENANTS, frozenset({LEAD, APPROVER, AUDITOR}), frozenset({ADMIN}), EXPORTABLE),
                 "GetWhoAmI": Rule(Scope.ANYONE, EVERY_ROLE),
                 "ListAccessLog": Rule(Scope.TENANT, frozenset({APPROVER, AUDITOR}), frozenset({ADMIN}), EXPORTABLE),
@@ -163,7 +164,18 @@ RULES: Mapping[str, Rule] = dict(
             "assets.v1.VulnerabilitiesReadService",
             dict.fromkeys(("ListVulnerabilityFeeds", "GetVulnerability"), _provider(INVESTIGATORS, AUDITOR)),
         ),
-        *_service("assets.v1.VulnerabilitiesAdminService", {"ImportVulnerabilityFeed": _provider(LEAD)}),
+        *_service(
+            "assets.v1.VulnerabilitiesAdminService",
+            dict.fromkeys(
+                (
+                    "ImportVulnerabilityFeed",
+                    "ScheduleVulnerabilityFeed",
+                    "UnscheduleVulnerabilityFeed",
+                    "FetchVulnerabilityFeed",
+                ),
+                _provider(LEAD),
+            ),
+        ),
         *_service(
             "detections.v1.TelemetryIngestService",
             {"IngestBatch": _write(SENSOR), "IngestStream": _write(SENSOR)},

@@ -7,9 +7,10 @@ from tenet.tenancy.v1 import tenancy_pb2 as pb
 from tenet.tenancy.v1 import tenancy_read_pb2 as read
 
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, find, tenant
-from infra.cli.output import say, show_json, show_pairs, show_table
+from infra.cli.names import list_of_principals, principals_of
+from infra.cli.output import plain, say, show_json, show_pairs, show_table
 from infra.cli.paging import every
-from infra.cli.problems import UsageProblem
+from infra.cli.problems import Problem, UsageProblem, hint_of
 from infra.cli.session import Session
 from infra.cli.system import read_settings
 from infra.cli.words import moment, sealed, time_of, value_of, word
@@ -60,21 +61,23 @@ def list_principals(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Who is known."""
+    """Who is known: everybody, or for analysts those of the provider and of the tenants that they work for."""
 
     async def work(session: Session) -> None:
-        found = await every(
-            session, read.ListPrincipalsRequest(home_tenant_id=home or None), read.ListPrincipalsResponse
-        )
+        found = await list_of_principals(session)
+        if found is None:
+            raise Problem("ROLE_MISSING", "You may not see who is known.", hint=hint_of("ROLE_MISSING"))
+        shown = [each for each in principals_of(found) if home in ("", each.home_tenant_id)]
         if as_json:
-            show_json(found)
+            show_json({"principals": [plain(each) for each in shown]})
             return
         show_table(
             ("principal!", "kind", "home", "name", "active"),
             [
                 (p.principal_id, word(pb.PrincipalKind, p.kind), p.home_tenant_id, sealed(p.display_name), p.active)
-                for p in found.principals
+                for p in shown
             ],
+            empty="Nobody.",
         )
 
     call(work, who, server)
@@ -82,8 +85,8 @@ def list_principals(
 
 @principals.command("link")
 def link(
-    principal_id: str = typer.Argument(..., metavar="PRINCIPAL"),
-    subject: str = typer.Option(..., "--subject"),
+    principal_id: str = typer.Argument(..., metavar="PRINCIPAL", help="An identifier of `principal list`."),
+    subject: str = typer.Option(..., "--subject", help="Its subject at the issuer; at the local one, the --as name."),
     issuer: str = typer.Option("", "--issuer", help="The local issuer when left out."),
     who: As = "",
     server: Server = "",
@@ -101,7 +104,11 @@ def link(
 
 
 @principals.command("deactivate")
-def deactivate(principal_id: str = typer.Argument(..., metavar="PRINCIPAL"), who: As = "", server: Server = "") -> None:
+def deactivate(
+    principal_id: str = typer.Argument(..., metavar="PRINCIPAL", help="An identifier of `principal list`."),
+    who: As = "",
+    server: Server = "",
+) -> None:
     """End all that a principal may do."""
 
     async def work(session: Session) -> None:
@@ -115,7 +122,7 @@ def deactivate(principal_id: str = typer.Argument(..., metavar="PRINCIPAL"), who
 @grants.command("add")
 def add_grant(
     tenant_id: TenantOption,
-    principal_id: str = typer.Argument(..., metavar="PRINCIPAL"),
+    principal_id: str = typer.Argument(..., metavar="PRINCIPAL", help="An identifier of `principal list`."),
     role: str = typer.Argument(..., metavar="ROLE", help="analyst, lead, customer_approver, auditor, …"),
     inherited: bool = typer.Option(False, "--inherited", help="Also for the tenants below."),
     until: str = typer.Option("", "--until", help="When it ends: a time, or a span such as 30d."),
@@ -138,7 +145,11 @@ def add_grant(
 
 
 @grants.command("revoke")
-def revoke_grant(grant_id: str = typer.Argument(..., metavar="GRANT"), who: As = "", server: Server = "") -> None:
+def revoke_grant(
+    grant_id: str = typer.Argument(..., metavar="GRANT", help="An identifier of `grant list`."),
+    who: As = "",
+    server: Server = "",
+) -> None:
     """Take a grant back."""
 
     async def work(session: Session) -> None:
@@ -194,7 +205,11 @@ def issue(
 
 
 @keys.command("revoke")
-def revoke_key(key_id: str = typer.Argument(..., metavar="KEY"), who: As = "", server: Server = "") -> None:
+def revoke_key(
+    key_id: str = typer.Argument(..., metavar="KEY", help="What `key issue` showed with it."),
+    who: As = "",
+    server: Server = "",
+) -> None:
     """End a key."""
 
     async def work(session: Session) -> None:
@@ -209,7 +224,7 @@ def bind(
     issuer: str = typer.Argument("", metavar="[ISSUER]", help="Its URL; the local one when left out."),
     homes: list[str] = typer.Option(..., "--home", help="`provider` or a customer. Repeat it for more."),
     jwks_uri: str = typer.Option("", "--jwks-uri", help="Where its public keys are; ISSUER/jwks when left out."),
-    audience: str = typer.Option("tenet", "--audience"),
+    audience: str = typer.Option("tenet", "--audience", help="What tokens of this issuer have to be meant for."),
     who: As = "",
     server: Server = "",
 ) -> None:

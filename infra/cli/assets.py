@@ -54,7 +54,7 @@ def add_asset(
 @assets.command("list")
 def list_assets(
     tenants: TenantsOption = None,
-    group: str = typer.Option("", "--group"),
+    group: str = typer.Option("", "--group", help="Only those of this group."),
     retired: bool = typer.Option(False, "--retired", help="Retired ones too."),
     at: At = "",
     as_json: Json = False,
@@ -93,7 +93,7 @@ def list_assets(
 @assets.command("show")
 def show(
     tenant_id: TenantOption,
-    asset_id: str = typer.Argument(..., metavar="ASSET"),
+    asset_id: str = typer.Argument(..., metavar="ASSET", help="An identifier of `asset list`."),
     at: At = "",
     as_happened_at: AsHappenedAt = "",
     as_json: Json = False,
@@ -136,7 +136,7 @@ def show(
 @assets.command("look-up")
 def look_up(
     tenant_id: TenantOption,
-    name: str = typer.Argument(..., metavar="NAME-OR-ADDRESS"),
+    name: str = typer.Argument(..., metavar="NAME-OR-ADDRESS", help="A host's name, or an IP address."),
     address: bool = typer.Option(False, "--address", help="It is an address."),
     as_json: Json = False,
     who: As = "",
@@ -159,7 +159,7 @@ def look_up(
 @assets.command("retire")
 def retire(
     tenant_id: TenantOption,
-    asset_id: str = typer.Argument(..., metavar="ASSET"),
+    asset_id: str = typer.Argument(..., metavar="ASSET", help="An identifier of `asset list`."),
     reason: str = typer.Option(..., "--reason", help="Why. Sealed."),
     who: As = "",
     server: Server = "",

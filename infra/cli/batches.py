@@ -35,8 +35,13 @@ _EVENT_LOG_HEADER_BYTES, _EVENT_LOG_CHUNK_BYTES = 4_096, 65_536
 _EVENT_LOG_CHUNKS = MAX_BATCH_BYTES // _EVENT_LOG_CHUNK_BYTES
 _ZEEK_HEADERS = (b"#separator", b"#set_sep", b"#empty", b"#unset", b"#path", b"#open", b"#fields", b"#types")
 """How a log of Zeek says before its rows how they are written."""
-_WRAPPED = re.compile(rb'\s*\{\s*"(?:Records|records|value|@odata\.[a-z]+|kind"\s*:\s*"EventList)"')
+_WRAPPED = re.compile(rb'\s*\{\s*"(?:Records|records|value|Events|@odata\.[a-z]+|kind"\s*:\s*"EventList)"')
 """Begins an object that wraps an array of records, which is longer than a line may be."""
+
+_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|Events?[\s>])")
+"""Begins Windows events in XML."""
+_ENDED = re.compile(rb"</Event>\s*$")
+_EVENTS = re.compile(rb".*?</Event>\s*|.+", re.DOTALL)
 
 
 class Format(StrEnum):
@@ -87,7 +92,8 @@ class Batch:
 
     def halves(self) -> "tuple[Batch, Batch] | None":
         """Two batches of half the lines each, for a batch that raises too much at once; None for a single line."""
-        body = self.content.removeprefix(self.header).splitlines(keepends=True)
+        content = self.content.removeprefix(self.header)
+        body = _EVENTS.findall(content) if _XML.match(content) else content.splitlines(keepends=True)
         if len(body) < 2 or b"\0" in self.content[:LONGEST_HEADER_BYTES]:
             return None
         middle = len(body) // 2
@@ -157,9 +163,13 @@ def _cut(source: _Source, at_most: int, *, named_columns: bool) -> Iterator[Batc
 
 
 def _cut_lines(source: _Source, first: bytes, at_most: int, *, named_columns: bool) -> Iterator[Batch]:
-    """Whole lines; what the file's first lines say of the others is said again in every batch."""
+    """Whole lines; what the file's first lines say of the others is said again in every batch.
+
+    An event in XML may take several lines, which stay together unless it is longer than any record may be.
+    """
     held: list[bytes] = []
     header, size, before = b"", 0, 0
+    in_xml = _XML.match(first) is not None
     for line in _lines(source.stream, first):
         if _is_header(line, is_first=not (header or held or before), named_columns=named_columns):
             if held:
@@ -169,7 +179,8 @@ def _cut_lines(source: _Source, first: bytes, at_most: int, *, named_columns: bo
                 held, size = [], 0
             header = line if line.startswith(b"#separator") or not line.startswith(b"#") else header + line
             continue
-        if held and size + len(line) > at_most:
+        full = bool(held) and size + len(line) > at_most
+        if full and (not in_xml or size > 2 * at_most or _ENDED.search(held[-1])):
             yield source.batch(header + b"".join(held), before, header)
             before += _records(held)
             held, size = [], 0
@@ -180,7 +191,7 @@ def _cut_lines(source: _Source, first: bytes, at_most: int, *, named_columns: bo
 
 
 def _records(lines: Iterable[bytes]) -> int:
-    """Lines that are not blank, which is what Tenet counts."""
+    """Lines that are not blank, which is what Tenet counts; of XML, about: its events name themselves."""
     return sum(1 for line in lines if line.strip(_SPACE))
 
 
@@ -239,5 +250,5 @@ def _is_header(line: bytes, *, is_first: bool, named_columns: bool) -> bool:
 
 def _is_csv_header(start: bytes) -> bool:
     """Whether a first line names the columns of the alert CSV, in whatever order."""
-    columns = {word.strip(b' "') for word in start.split(b"\n", 1)[0][:LONGEST_HEADER_BYTES].split(b",")}
+    columns = {word.strip(b' "\r\xef\xbb\xbf') for word in start.split(b"\n", 1)[0][:LONGEST_HEADER_BYTES].split(b",")}
     return columns >= {b"time", b"name", b"ip", b"host"}

@@ -18,9 +18,9 @@ from infra.cli.session import Session
 from infra.cli.words import label, sealed, value_of, value_or_none, word
 
 suggestions = typer.Typer(no_args_is_help=True, help="Cases that look like parts of one attack: list, accept, decline.")
-Identifier = typer.Argument(..., metavar="CASE")
+Identifier = typer.Argument(..., metavar="CASE", help="Its identifier, or the first six characters or more.")
 Identifiers = typer.Argument(..., metavar="CASE...", help="At most 200 at once.")
-Suggestion = typer.Argument(..., metavar="SUGGESTION")
+Suggestion = typer.Argument(..., metavar="SUGGESTION", help="An identifier of `suggestion list`.")
 Reason = typer.Option(..., "--reason", help="Why. Sealed.")
 
 
@@ -62,9 +62,11 @@ def unmerge(
 def split(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    subject_ids: list[str] = typer.Argument(..., metavar="SUBJECT..."),
+    subject_ids: list[str] = typer.Argument(
+        ..., metavar="SUBJECT...", help="Detections, findings or customers' reports."
+    ),
     title: str = typer.Option("", "--title", help="Of the new case. Sealed."),
-    tlp: str = typer.Option("amber", "--tlp"),
+    tlp: str = typer.Option("amber", "--tlp", help="The label under which it is shown."),
     reason: str = Reason,
     who: As = "",
     server: Server = "",
@@ -89,7 +91,7 @@ def unlink(
     tenant_id: TenantOption,
     case_id: str = Identifier,
     kind: str = typer.Argument(..., metavar="KIND", help="detection, finding or customer_report."),
-    subject_id: str = typer.Argument(..., metavar="SUBJECT"),
+    subject_id: str = typer.Argument(..., metavar="SUBJECT", help="A detection, a finding or a customer's report."),
     reason: str = Reason,
     who: As = "",
     server: Server = "",
@@ -115,7 +117,7 @@ def close_many(
     lessons: str = typer.Option(..., "--lessons", help="Sealed."),
     recommendation: str = typer.Option("", "--recommendation", help="Sealed."),
     none_because: str = typer.Option("", "--no-recommendation", help="Or why there is none. Sealed."),
-    cause_addressed: bool = typer.Option(False, "--cause-addressed"),
+    cause_addressed: bool = typer.Option(False, "--cause-addressed", help="The underlying cause is dealt with."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -141,7 +143,7 @@ def note_many(
     tenant_id: TenantOption,
     case_ids: list[str] = Identifiers,
     text: str = typer.Option(..., "--text", help="Sealed."),
-    tlp: str = typer.Option("amber", "--tlp"),
+    tlp: str = typer.Option("amber", "--tlp", help="The label under which it is shown."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -158,7 +160,7 @@ def note_many(
 def list_suggestions(
     tenants: TenantsOption = None,
     status: str = typer.Option("", "--status", help="suggested (when left out), accepted or declined."),
-    case_id: str = typer.Option("", "--case", metavar="CASE"),
+    case_id: str = typer.Option("", "--case", metavar="CASE", help="Only of this case."),
     at: At = "",
     as_json: Json = False,
     who: As = "",

@@ -23,15 +23,15 @@ MAX_FILE_BYTES = 8 * 1024 * 1024
 tasks = typer.Typer(no_args_is_help=True, help="What people still have to do in cases.")
 observables = typer.Typer(no_args_is_help=True, help="Addresses, domains, hashes, accounts and hosts of an attack.")
 evidence = typer.Typer(no_args_is_help=True, help="Evidence files, and whose hands they went through.")
-Identifier = typer.Argument(..., metavar="CASE")
-Tlp = typer.Option("amber", "--tlp")
+Identifier = typer.Argument(..., metavar="CASE", help="Its identifier, or the first six characters or more.")
+Tlp = typer.Option("amber", "--tlp", help="The label under which it is shown.")
 
 
 @tasks.command("list")
 def list_tasks(
     tenants: TenantsOption = None,
-    case_id: str = typer.Option("", "--case", metavar="CASE"),
-    assignee: str = typer.Option("", "--assignee", metavar="PRINCIPAL"),
+    case_id: str = typer.Option("", "--case", metavar="CASE", help="Only of this case."),
+    assignee: str = typer.Option("", "--assignee", metavar="PRINCIPAL", help="Who is to do it."),
     ended: bool = typer.Option(False, "--ended", help="Those that have ended as well."),
     as_json: Json = False,
     who: As = "",
@@ -57,7 +57,7 @@ def add_task(
     tenant_id: TenantOption,
     case_id: str = Identifier,
     title: str = typer.Argument(..., metavar="TITLE", help="Sealed."),
-    assignee: str = typer.Option("", "--assignee", metavar="PRINCIPAL"),
+    assignee: str = typer.Option("", "--assignee", metavar="PRINCIPAL", help="Who is to do it."),
     due: str = typer.Option("", "--due", help="A time, or a span such as 4h."),
     tlp: str = Tlp,
     who: As = "",
@@ -83,8 +83,8 @@ def add_task(
 def assign_task(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    task_id: str = typer.Argument(..., metavar="TASK"),
-    principal_id: str = typer.Argument(..., metavar="PRINCIPAL"),
+    task_id: str = typer.Argument(..., metavar="TASK", help="An identifier of `task list`."),
+    principal_id: str = typer.Argument(..., metavar="PRINCIPAL", help="An identifier of `principal list`."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -104,7 +104,7 @@ def assign_task(
 def complete_task(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    task_id: str = typer.Argument(..., metavar="TASK"),
+    task_id: str = typer.Argument(..., metavar="TASK", help="An identifier of `task list`."),
     result: str = typer.Option(..., "--result", help="Sealed."),
     who: As = "",
     server: Server = "",
@@ -125,7 +125,7 @@ def complete_task(
 def drop_task(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    task_id: str = typer.Argument(..., metavar="TASK"),
+    task_id: str = typer.Argument(..., metavar="TASK", help="An identifier of `task list`."),
     reason: str = typer.Option(..., "--reason", help="Why it is not done. Sealed."),
     who: As = "",
     server: Server = "",
@@ -169,7 +169,7 @@ def add_observable(
 def remove_observable(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    observable_id: str = typer.Argument(..., metavar="OBSERVABLE"),
+    observable_id: str = typer.Argument(..., metavar="OBSERVABLE", help="An identifier of `case content`."),
     reason: str = typer.Option(..., "--reason", help="Sealed."),
     who: As = "",
     server: Server = "",
@@ -225,8 +225,8 @@ def keep(
 def transfer(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    evidence_id: str = typer.Argument(..., metavar="EVIDENCE"),
-    to: str = typer.Argument(..., metavar="PRINCIPAL"),
+    evidence_id: str = typer.Argument(..., metavar="EVIDENCE", help="An identifier of `case content`."),
+    to: str = typer.Argument(..., metavar="PRINCIPAL", help="An identifier of `principal list`."),
     place: str = typer.Option(..., "--place", help="Where it is from then on. Sealed."),
     reason: str = typer.Option(..., "--reason", help="Sealed."),
     who: As = "",
@@ -253,8 +253,8 @@ def transfer(
 def copy(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    evidence_id: str = typer.Argument(..., metavar="EVIDENCE"),
-    to: Path = typer.Option(..., "--output", "-o", metavar="FILE"),
+    evidence_id: str = typer.Argument(..., metavar="EVIDENCE", help="An identifier of `case content`."),
+    to: Path = typer.Option(..., "--output", "-o", metavar="FILE", help="A file that is not there yet."),
     purpose: str = typer.Option(..., "--purpose", help="What for. Sealed, and on record."),
     who: As = "",
     server: Server = "",

@@ -7,6 +7,7 @@ from tenet.cases.v1 import cases_write_pb2 as write
 from tenet.common.v1 import common_pb2 as common
 
 from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
+from infra.cli.asset_names import asset_names, where
 from infra.cli.case_pages import show_case, show_timeline
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.names import names_for
@@ -16,7 +17,7 @@ from infra.cli.session import Session
 from infra.cli.words import label, sealed, time_of, value_of, value_or_none, word
 
 app = typer.Typer(no_args_is_help=True, help="Cases: open, look, note, close.")
-Identifier = typer.Argument(..., metavar="CASE")
+Identifier = typer.Argument(..., metavar="CASE", help="Its identifier, or the first six characters or more.")
 
 
 @app.command("list")
@@ -28,7 +29,7 @@ def list_cases(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Cases over all tenants that you may see, the most pressing first."""
+    """Cases over all tenants that you may see, the most pressing first, on which assets and with how many subjects."""
 
     async def work(session: Session) -> None:
         then = await position_of_one(session, tenants, at)
@@ -38,13 +39,16 @@ def list_cases(
         if as_json:
             show_json(found)
             return
+        names = await asset_names(session, [c.tenant_id for c in found.cases])
         show_table(
-            ("prio", "tenant", "title", "status", "opened", "case!"),
+            ("prio", "tenant", "title", "on", "×>", "status", "opened", "case!"),
             [
                 (
                     word(pb.Priority, c.priority).upper(),
                     c.tenant_id,
                     sealed(c.title),
+                    where(c.asset_ids, names),
+                    len(c.subjects),
                     word(pb.CaseStatus, c.status),
                     time_of(c.opened.recorded_at),
                     c.case_id,
@@ -115,7 +119,7 @@ def open_case(
     kind: str = typer.Argument(..., metavar="KIND", help="detection, finding or customer_report."),
     subject_id: str = typer.Argument(..., metavar="SUBJECT", help="Its identifier. It has to be validated."),
     title: str = typer.Option(..., "--title", help="Sealed."),
-    tlp: str = typer.Option("amber", "--tlp"),
+    tlp: str = typer.Option("amber", "--tlp", help="The label under which it is shown."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -133,8 +137,8 @@ def open_case(
 def link(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    kind: str = typer.Argument(..., metavar="KIND"),
-    subject_id: str = typer.Argument(..., metavar="SUBJECT"),
+    kind: str = typer.Argument(..., metavar="KIND", help="detection, finding or customer_report."),
+    subject_id: str = typer.Argument(..., metavar="SUBJECT", help="A detection, a finding or a customer's report."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -153,7 +157,7 @@ def link(
 def assign(
     tenant_id: TenantOption,
     case_id: str = Identifier,
-    principal_id: str = typer.Argument(..., metavar="PRINCIPAL"),
+    principal_id: str = typer.Argument(..., metavar="PRINCIPAL", help="An identifier of `principal list`."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -172,7 +176,7 @@ def note(
     tenant_id: TenantOption,
     case_id: str = Identifier,
     text: str = typer.Argument(..., metavar="TEXT", help="Sealed."),
-    tlp: str = typer.Option("amber", "--tlp"),
+    tlp: str = typer.Option("amber", "--tlp", help="The label under which it is shown."),
     who: As = "",
     server: Server = "",
 ) -> None:

@@ -39,8 +39,8 @@ def record(
 
 @app.command("revoke")
 def revoke(
-    certification_id: str = typer.Argument(..., metavar="CERTIFICATION"),
-    reason: str = typer.Option(..., "--reason"),
+    certification_id: str = typer.Argument(..., metavar="CERTIFICATION", help="An identifier of `certification list`."),
+    reason: str = typer.Option(..., "--reason", help="Why it counts no more. Sealed."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -58,7 +58,7 @@ def list_certifications(
     expiring: str = typer.Option(
         "", "--expiring", help="Only what expires before a time, or within a span such as 4w."
     ),
-    name: str = typer.Option("", "--name"),
+    name: str = typer.Option("", "--name", help="Only certificates of this name."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",

@@ -88,7 +88,7 @@ def try_cases(
 @app.command("approve")
 def approve(
     tenant_id: TenantOption,
-    version: int = typer.Argument(..., metavar="VERSION", min=1),
+    version: int = typer.Argument(..., metavar="VERSION", min=1, help="Its number, as `charter show` tells."),
     digest: str = typer.Argument(..., metavar="DIGEST", help="Of the text that you read."),
     who: As = "",
     server: Server = "",
@@ -164,7 +164,7 @@ def sign(
 @app.command("revoke")
 def revoke(
     tenant_id: TenantOption,
-    preauthorisation_id: str = typer.Argument(..., metavar="PREAUTHORISATION"),
+    preauthorisation_id: str = typer.Argument(..., metavar="PREAUTHORISATION", help="What `charter sign` showed."),
     reason: str = typer.Option(..., "--reason", help="Why. Sealed."),
     who: As = "",
     server: Server = "",

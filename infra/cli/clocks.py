@@ -1,4 +1,4 @@
-"""`tenet clocks`: how near real time each source of telemetry is."""
+"""`tenet clocks`: how near real time each source of telemetry is, and how long people take with what it raised."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 from tenet.detections.v1 import detections_clocks_read_pb2 as read
 
 from infra.cli.connection import As, Json, Server, TenantsOption, call
-from infra.cli.output import show_json, show_table
+from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
 from infra.cli.words import time_of
@@ -15,9 +15,11 @@ P95 = 0.95
 
 
 def clocks(tenants: TenantsOption = None, as_json: Json = False, who: As = "", server: Server = "") -> None:
-    """Show how old telemetry is when it comes, and when detections are on record; worst sources first.
+    """Show how old telemetry is when it comes, when detections are on record, and when people look; the worst first.
 
-    A column of ages holds the bound that 95 of 100 stay below.
+    A column of ages holds the bound that 95 of 100 stay below. `come` and `raised` count from when it happened,
+    `normalised` and `matched` from when it came, `triaged` and `judged` from when a detection was raised. What hunts
+    have found is shown apart.
     """
 
     async def work(session: Session) -> None:
@@ -25,38 +27,74 @@ def clocks(tenants: TenantsOption = None, as_json: Json = False, who: As = "", s
         if as_json:
             show_json(found)
             return
-        show_table(
-            (
-                "tenant",
-                "source",
-                "batches>",
-                "records>",
-                "skewed>",
-                "late>",
-                "out of order>",
-                "come p95>",
-                "raised p95>",
-                "last",
-            ),
-            [
-                (
-                    s.tenant_id,
-                    s.sensor_id,
-                    s.batches,
-                    s.records,
-                    s.skewed_records,
-                    s.late_batches,
-                    s.out_of_order_batches,
-                    _within(s.received),
-                    _within(s.raised),
-                    time_of(s.last_received_at),
-                )
-                for s in found.sources
-            ],
-            empty="No telemetry has come.",
-        )
+        _show_telemetry(found.sources)
+        _show_detections(found.sources)
 
     call(work, who, server)
+
+
+def _show_telemetry(sources: Sequence[read.SourceClocks]) -> None:
+    show_table(
+        (
+            "tenant",
+            "source",
+            "batches>",
+            "records>",
+            "skewed>",
+            "late>",
+            "out of order>",
+            "come p95>",
+            "normalised p95>",
+            "matched p95>",
+            "last",
+        ),
+        [
+            (
+                s.tenant_id,
+                s.sensor_id,
+                s.batches,
+                s.records,
+                s.skewed_records,
+                s.late_batches,
+                s.out_of_order_batches,
+                _within(s.received),
+                _within(s.normalised),
+                _within(s.matched),
+                time_of(s.last_received_at),
+            )
+            for s in sources
+        ],
+        empty="No telemetry has come.",
+    )
+
+
+def _show_detections(sources: Sequence[read.SourceClocks]) -> None:
+    """Of sources that have raised something, what is live before what hunts have found."""
+    stages = [
+        (source, found, kind)
+        for source in sources
+        for found, kind in ((source, "live"), (source.retrospective, "by hunts"))
+        if sum(found.raised.counts)
+    ]
+    if not stages:
+        return
+    say("")
+    show_table(
+        ("tenant", "source", "found", "detections>", "waiting>", "raised p95>", "triaged p95>", "judged p95>"),
+        [
+            (
+                source.tenant_id,
+                source.sensor_id,
+                kind,
+                sum(found.raised.counts),
+                found.waiting,
+                _within(found.raised),
+                _within(found.triaged),
+                _within(found.judged),
+            )
+            for source, found, kind in stages
+        ],
+    )
 
 
 def _within(ages: read.Ages) -> str:

@@ -15,6 +15,7 @@ from infra.cli.credentials import API_KEY_VARIABLE, TOKEN_VARIABLE, LocalTokens,
 from infra.cli.memory import Memory
 from infra.cli.problems import Problem, UsageProblem, run
 from infra.cli.session import Session
+from infra.cli.short_identifiers import ShorthandSession
 from infra.cli.system import read_settings, running_settings
 from infra.grpc.channel import Authorization
 from infra.grpc.tls import channel_credentials
@@ -68,7 +69,8 @@ async def session(who: str, server: str) -> AsyncIterator[Session]:
     reach = find(settings, server)
     credentials = channel_credentials(settings)
     positions = reach.memory.recall()
-    async with Session(reach.addresses, authorization_of(who, reach), positions, credentials=credentials) as opened:
+    authorization = authorization_of(who, reach)
+    async with ShorthandSession(reach.addresses, authorization, positions, credentials=credentials) as opened:
         try:
             yield opened
         finally:

@@ -20,16 +20,16 @@ enquiries = typer.Typer(no_args_is_help=True, help='Questions: "did you expect t
 @notices.command("send")
 def send_notice(
     tenant_id: TenantOption,
-    case_id: str = typer.Argument(..., metavar="CASE"),
+    case_id: str = typer.Argument(..., metavar="CASE", help="Its identifier, or the first six characters or more."),
     to: str = typer.Option("", "--to", help="A contact's principal, as ./tenet charter show lists them."),
     channel: str = typer.Option("", "--channel", help="As registered in the charter: phone, portal, …"),
-    what: str = typer.Option("", "--what"),
-    where: str = typer.Option("", "--where"),
-    when: str = typer.Option("", "--when"),
+    what: str = typer.Option("", "--what", help="What has happened. Sealed."),
+    where: str = typer.Option("", "--where", help="On which systems, or whose. Sealed."),
+    when: str = typer.Option("", "--when", help="Since when, or from when to when. Sealed."),
     evidence: list[str] = typer.Option([], "--evidence", help="Repeat it for more."),
     options: list[str] = typer.Option([], "--option", help="What can be decided. Repeat it for more."),
     deadline: str = typer.Option("", "--deadline", help="A time, or a span such as 4h."),
-    tlp: str = typer.Option("amber", "--tlp"),
+    tlp: str = typer.Option("amber", "--tlp", help="The label under which it is shown."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -57,7 +57,7 @@ def send_notice(
 @notices.command("acknowledge")
 def acknowledge(
     tenant_id: TenantOption,
-    notice_id: str = typer.Argument(..., metavar="NOTICE"),
+    notice_id: str = typer.Argument(..., metavar="NOTICE", help="An identifier of `notice list`."),
     decision: str = typer.Option(
         ..., "--decision", help="A short word for what is decided: ./tenet notice show lists the options."
     ),
@@ -117,7 +117,7 @@ def list_notices(
 @notices.command("show")
 def show_notice(
     tenant_id: TenantOption,
-    notice_id: str = typer.Argument(..., metavar="NOTICE"),
+    notice_id: str = typer.Argument(..., metavar="NOTICE", help="An identifier of `notice list`."),
     at: At = "",
     as_json: Json = False,
     who: As = "",
@@ -157,12 +157,14 @@ def show_notice(
 @enquiries.command("send")
 def send_enquiry(
     tenant_id: TenantOption,
-    detection_id: str = typer.Argument(..., metavar="DETECTION"),
+    detection_id: str = typer.Argument(
+        ..., metavar="DETECTION", help="Its identifier, or the first six characters or more."
+    ),
     to: str = typer.Option(..., "--to", help="A contact's principal, as ./tenet charter show lists them."),
     channel: str = typer.Option(..., "--channel", help="One that does not depend on what is under suspicion."),
     question: str = typer.Option("Did you expect this?", "--question", help="Sealed."),
     deadline: str = typer.Option("30m", "--deadline", help="A time, or a span such as 30m; silence escalates."),
-    tlp: str = typer.Option("amber", "--tlp"),
+    tlp: str = typer.Option("amber", "--tlp", help="The label under which it is shown."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -186,7 +188,7 @@ def send_enquiry(
 @enquiries.command("answer")
 def answer(
     tenant_id: TenantOption,
-    enquiry_id: str = typer.Argument(..., metavar="ENQUIRY"),
+    enquiry_id: str = typer.Argument(..., metavar="ENQUIRY", help="An identifier of `enquiry list`."),
     expected: bool = typer.Option(..., "--yes/--no", help="Whether you expected it."),
     comment: str = typer.Option(..., "--comment", help="In your own words. Sealed."),
     who: As = "",

@@ -35,7 +35,7 @@ def hold(
 @app.command("release")
 def release(
     tenant_id: TenantOption,
-    hold_id: str = typer.Argument(..., metavar="HOLD"),
+    hold_id: str = typer.Argument(..., metavar="HOLD", help="An identifier of `custody show`."),
     reason: str = typer.Option(..., "--reason", help="Sealed."),
     who: As = "",
     server: Server = "",
@@ -83,7 +83,7 @@ def erase(
 @app.command("approve")
 def approve(
     tenant_id: TenantOption,
-    erasure_id: str = typer.Argument(..., metavar="ERASURE"),
+    erasure_id: str = typer.Argument(..., metavar="ERASURE", help="An identifier of `custody show`."),
     who: As = "",
     server: Server = "",
 ) -> None:

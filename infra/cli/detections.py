@@ -1,6 +1,6 @@
 """`tenet queue` and `tenet detection …`: triage and human validation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import typer
@@ -12,19 +12,20 @@ from tenet.detections.v1 import detections_write_pb2 as write
 
 from infra.cli.as_of import AsHappenedAt, At, happened, position_of, position_of_one
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
+from infra.cli.factors import because, judged_by
 from infra.cli.names import NOBODY, Names, names_for
-from infra.cli.output import say, show_json, show_pairs, show_table
+from infra.cli.output import folded, say, show_json, show_pairs, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
 from infra.cli.words import VERDICTS, label, label_name, sealed, time_of, value_of, word
 
 app = typer.Typer(no_args_is_help=True, help="Detections: look, claim, judge.")
-Identifier = typer.Argument(..., metavar="DETECTION")
+Identifier = typer.Argument(..., metavar="DETECTION", help="Its identifier, or the first six characters or more.")
 
 
 def queue(
     tenants: TenantsOption = None,
-    limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    limit: int = typer.Option(50, "--limit", min=1, max=1000, help="At most so many."),
     min_severity: int | None = typer.Option(None, "--min-severity", min=1, max=6, help="OCSF: 4 is high."),
     at: At = "",
     as_json: Json = False,
@@ -40,29 +41,34 @@ def queue(
         if as_json:
             show_json(found)
             return
-        show_table(
-            ("prio>", "tenant", "what", "×>", "value", "others", "state", "detection!"),
-            [
-                (
-                    item.priority,
-                    item.tenant_id,
-                    sealed(item.headline),
-                    item.count,
-                    "unknown" if item.asset_value_missing else item.asset_value,
-                    f"{item.sightings}+" if item.sightings else "",
-                    word(pb.TriageState, item.state),
-                    item.detection_id,
-                )
-                for item in found.items[:limit]
-            ],
-            empty="Nothing waits.",
-        )
+        _show_queue(found.items[:limit])
         if found.page.next_page_token or len(found.items) > limit:
             say(f"More waits than these {limit}; --limit shows more, --tenant and --min-severity less.")
         for tenant_id in found.not_ready_tenant_ids:
             say(f"The view of {tenant_id} is still being built; it may have more.")
 
     call(work, who, server)
+
+
+def _show_queue(items: Sequence[pb.TriageItem]) -> None:
+    """Why each is where it is stands beneath what it is; in a pipe, where a row is one line, beside it."""
+    beneath = folded()
+    shown = [(item, sealed(item.headline), time_of(item.first_seen_at), because(item)) for item in items]
+    show_table(
+        ("prio>", "tenant", "what", *(() if beneath else ("since", "because")), "×>", "state", "detection!"),
+        [
+            (
+                item.priority,
+                item.tenant_id,
+                *((f"{what}\nsince {since}; {why}",) if beneath else (what, since, why)),
+                item.count,
+                word(pb.TriageState, item.state),
+                item.detection_id,
+            )
+            for item, what, since, why in shown
+        ],
+        empty="Nothing waits.",
+    )
 
 
 @app.command("show")
@@ -105,6 +111,7 @@ def show_detection(
             ("rule", f"{found.rule.title} ({found.rule.level})"),
             ("severity", found.severity_id),
             ("techniques", ", ".join(f"{each} {techniques.get(each, '')}".strip() for each in found.techniques)),
+            ("weight", judged_by(found.technique) if found.HasField("technique") else _unjudged(found)),
             *_indicator(found),
             *([("others", f"at least {found.sightings} had the same lately")] if found.sightings else []),
             ("seen", _seen(found)),
@@ -126,6 +133,12 @@ def show_detection(
             f"at position {verdict.position}"
         )
         say(f"  {sealed(verdict.rationale)}")
+
+
+def _unjudged(found: pb.Detection) -> str:
+    return (
+        "unknown: no ATT&CK that was imported then has them" if found.techniques else "unknown: no technique is named"
+    )
 
 
 def _indicator(found: pb.Detection) -> list[tuple[str, str]]:
@@ -150,7 +163,7 @@ def _seen(found: pb.Detection) -> str:
 def list_detections(
     tenants: TenantsOption = None,
     state: str = typer.Option("", "--state", help="open, claimed or validated."),
-    limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    limit: int = typer.Option(50, "--limit", min=1, max=1000, help="At most so many."),
     at: At = "",
     as_json: Json = False,
     who: As = "",
@@ -279,7 +292,9 @@ def withdraw(
 def validate_many(
     tenant_id: TenantOption,
     verdict: str = typer.Argument(..., metavar="VERDICT", help=f"One of {VERDICTS}."),
-    detection_ids: list[str] = typer.Argument(..., metavar="DETECTION..."),
+    detection_ids: list[str] = typer.Argument(
+        ..., metavar="DETECTION...", help="Identifiers, or the first six characters or more of each."
+    ),
     rationale: str = typer.Option(..., "--rationale", help="The one reason for all of them. Sealed."),
     confidence: int = typer.Option(90, "--confidence", min=0, max=100, help="How sure you are, in percent."),
     who: As = "",

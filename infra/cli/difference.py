@@ -21,6 +21,7 @@ from infra.cli.names import names_for
 from infra.cli.output import say, show_table
 from infra.cli.problems import UsageProblem
 from infra.cli.session import Session
+from infra.cli.short_identifiers import whole
 from infra.grpc.status import RemoteError
 
 ABSENT = ""
@@ -37,10 +38,10 @@ SIGHT = "sight"
 
 def diff(
     tenant_id: TenantOption,
-    case_id: str = typer.Option("", "--case", metavar="CASE"),
-    asset_id: str = typer.Option("", "--asset", metavar="ASSET"),
-    detection_id: str = typer.Option("", "--detection", metavar="DETECTION"),
-    report_id: str = typer.Option("", "--report", metavar="REPORT"),
+    case_id: str = typer.Option("", "--case", metavar="CASE", help="A case."),
+    asset_id: str = typer.Option("", "--asset", metavar="ASSET", help="An asset."),
+    detection_id: str = typer.Option("", "--detection", metavar="DETECTION", help="A detection."),
+    report_id: str = typer.Option("", "--report", metavar="REPORT", help="A report."),
     start: str = typer.Option(..., "--from", metavar="WHEN", help="As known then: a position, or a time"),
     end: str = typer.Option(..., "--to", metavar="WHEN", help="and as known then."),
     everything: bool = typer.Option(False, "--all", help="Each field of what came or went, and of the timeline too."),
@@ -52,9 +53,10 @@ def diff(
     named = [(kind, identifier) for kind, identifier in given.items() if identifier]
     if len(named) != 1:
         raise UsageProblem("Name one thing: --case, --asset, --detection or --report.")
-    ((kind, identifier),) = named
+    ((kind, shortened),) = named
 
     async def work(session: Session) -> None:
+        identifier = await whole(session, [tenant(tenant_id)], kind, shortened)
         first, last = [await position_of(session, tenant(tenant_id), at) for at in (start, end)]
         if first is None or last is None or first > last:
             raise UsageProblem("--from has to lie before --to.")

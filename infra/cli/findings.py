@@ -15,7 +15,7 @@ from infra.cli.words import VERDICTS, label, label_name, sealed, time_of, value_
 
 app = typer.Typer(no_args_is_help=True, help="Exposures, insecure changes, newcomers.")
 MILLION = 1_000_000
-Identifier = typer.Argument(..., metavar="FINDING")
+Identifier = typer.Argument(..., metavar="FINDING", help="Its identifier, or the first six characters or more.")
 
 
 @app.command("report")
@@ -30,7 +30,7 @@ def report(
     exposure: str = typer.Option("", "--exposure", help="internet, internal or none; left out when not known."),
     likelihood: float | None = typer.Option(None, "--likelihood", min=0, max=1, help="EPSS; left out when not known."),
     exploited: bool | None = typer.Option(None, "--exploited/--not-exploited", help="Known to be exploited."),
-    tlp: str = typer.Option("amber", "--tlp"),
+    tlp: str = typer.Option("amber", "--tlp", help="The label under which it is shown."),
     source: str = typer.Option("analyst", "--source", help="What found it."),
     who: As = "",
     server: Server = "",
@@ -60,14 +60,14 @@ def report(
 @app.command("list")
 def list_findings(
     tenants: TenantsOption = None,
-    kind: str = typer.Option("", "--kind"),
+    kind: str = typer.Option("", "--kind", help="Only exposure, insecure_change or newcomer."),
     everything: bool = typer.Option(False, "--all", help="Those that are fixed or dismissed too."),
     at: At = "",
     as_json: Json = False,
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Findings over all tenants that you may see."""
+    """Findings over all tenants that you may see, most urgent first. `?` is what nobody knows, which is not zero."""
 
     async def work(session: Session) -> None:
         then = await position_of_one(session, tenants, at)
@@ -79,14 +79,20 @@ def list_findings(
             show_json(found)
             return
         show_table(
-            ("tenant", "sev>", "exposure", "likely>", "exploited", "state", "title", "finding!"),
+            (
+                *("tenant", "kind", "sev>", "exposure", "likely>", "exploited", "value>", "by"),
+                *("state", "title", "finding!"),
+            ),
             [
                 (
                     f.tenant_id,
+                    word(pb.FindingKind, f.kind),
                     f.severity_id,
                     word(pb.Exposure, f.exposure) or "?",
-                    f"{f.likelihood_millionths / MILLION:.2f}" if f.HasField("likelihood_millionths") else "?",
-                    ("yes" if f.known_exploited else "no") if f.HasField("known_exploited") else "?",
+                    _likelihood(f),
+                    _exploited(f),
+                    f.asset_value if f.HasField("asset_value") else "?",
+                    _judged_by(f),
                     word(pb.FindingState, f.state),
                     f"{f.title} {f.vulnerability_id}".strip(),
                     f.finding_id,
@@ -105,7 +111,7 @@ def validate(
     finding_id: str = Identifier,
     verdict: str = typer.Argument(..., metavar="VERDICT", help=f"One of {VERDICTS}."),
     rationale: str = typer.Option(..., "--rationale", help="Why. Sealed."),
-    confidence: int = typer.Option(90, "--confidence", min=0, max=100),
+    confidence: int = typer.Option(90, "--confidence", min=0, max=100, help="How sure you are, in percent."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -156,7 +162,6 @@ def show(
 def show_finding(found: pb.Finding) -> None:
     """What is not known is shown as `?`, never as zero."""
     verdict = found.validation
-    likelihood = f"{found.likelihood_millionths / MILLION:.2f}" if found.HasField("likelihood_millionths") else "?"
     judged = f"{word(common.Verdict, verdict.verdict)}, {verdict.confidence_percent} % sure"
     show_pairs(
         [
@@ -168,9 +173,11 @@ def show_finding(found: pb.Finding) -> None:
             ("vulnerability", found.vulnerability_id),
             ("severity", found.severity_id),
             ("exposure", word(pb.Exposure, found.exposure) or "?"),
-            ("likelihood", likelihood),
-            ("known exploited", found.known_exploited if found.HasField("known_exploited") else "?"),
+            ("likelihood", _likelihood(found)),
+            ("known exploited", _exploited(found)),
+            ("judged by", _judged_by(found)),
             ("asset value", found.asset_value if found.HasField("asset_value") else "?"),
+            ("not known", ", ".join(name.replace("_", " ") for name in found.missing)),
             ("assets", ", ".join(found.asset_ids)),
             ("fix reported", ", ".join(found.fix_reported_asset_ids)),
             ("fix verified", ", ".join(found.fix_verified_asset_ids)),
@@ -180,6 +187,19 @@ def show_finding(found: pb.Finding) -> None:
             ("why", sealed(verdict.rationale)),
         ]
     )
+
+
+def _likelihood(found: pb.Finding) -> str:
+    return f"{found.likelihood_millionths / MILLION:.2f}" if found.HasField("likelihood_millionths") else "?"
+
+
+def _exploited(found: pb.Finding) -> str:
+    return ("yes" if found.known_exploited else "no") if found.HasField("known_exploited") else "?"
+
+
+def _judged_by(found: pb.Finding) -> str:
+    """The versions of the feeds that likelihood and exploitation rest on; empty where the reporter said them."""
+    return ", ".join(f"{word(pb.VulnerabilityFeed, each.feed)} {each.version}" for each in found.feeds)
 
 
 @app.command("withdraw")

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Handing a shift over.")
 
 @app.command("start")
 def start(
-    rota_id: str = typer.Argument(..., metavar="ROTA"),
+    rota_id: str = typer.Argument(..., metavar="ROTA", help="Its identifier, as it was published."),
     to: str = typer.Option(..., "--to", help="The principal who comes on."),
     who: As = "",
     server: Server = "",
@@ -34,7 +34,10 @@ def start(
 
 @app.command("show")
 def show(
-    handover_id: str = typer.Argument(..., metavar="HANDOVER"), as_json: Json = False, who: As = "", server: Server = ""
+    handover_id: str = typer.Argument(..., metavar="HANDOVER", help="An identifier of `handover list`."),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
 ) -> None:
     """What is open now and not accepted yet."""
 
@@ -52,7 +55,7 @@ def show(
 
 @app.command("accept")
 def accept(
-    handover_id: str = typer.Argument(..., metavar="HANDOVER"),
+    handover_id: str = typer.Argument(..., metavar="HANDOVER", help="An identifier of `handover list`."),
     item_id: str = typer.Argument(
         ..., metavar="ITEM", help="A case's, a plan's case's or a gap's identifier, as `show` has it."
     ),
@@ -73,7 +76,11 @@ def accept(
 
 
 @app.command("complete")
-def complete(handover_id: str = typer.Argument(..., metavar="HANDOVER"), who: As = "", server: Server = "") -> None:
+def complete(
+    handover_id: str = typer.Argument(..., metavar="HANDOVER", help="An identifier of `handover list`."),
+    who: As = "",
+    server: Server = "",
+) -> None:
     """Completes it; refused while anything open is not accepted."""
 
     async def work(session: Session) -> None:
@@ -84,7 +91,10 @@ def complete(handover_id: str = typer.Argument(..., metavar="HANDOVER"), who: As
 
 @app.command("list")
 def list_handovers(
-    rota_id: str = typer.Option("", "--rota"), as_json: Json = False, who: As = "", server: Server = ""
+    rota_id: str = typer.Option("", "--rota", help="Only of this rota."),
+    as_json: Json = False,
+    who: As = "",
+    server: Server = "",
 ) -> None:
     """Handovers, the latest first."""
 

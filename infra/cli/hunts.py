@@ -34,7 +34,12 @@ class Hunted:
 def hunt(
     tenant_id: TenantOption,
     sql: str = typer.Option("", "--sql", help="One statement that reads the table telemetry, or @FILE."),
-    rule: str = typer.Option("", "--rule", help="A Sigma rule: the id of one at work, or @FILE with its text."),
+    rule: str = typer.Option(
+        "",
+        "--rule",
+        help="A Sigma rule or correlation: the id of one at work, or @FILE with its text (a correlation's with the "
+        "rules that it refers to).",
+    ),
     indicators: Path | None = typer.Option(
         None,
         "--indicators",

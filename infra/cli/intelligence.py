@@ -15,7 +15,7 @@ from infra.cli.paging import every
 from infra.cli.problems import Problem, UsageProblem
 from infra.cli.session import Session
 from infra.cli.words import label as label_of
-from infra.cli.words import label_name, time_of, word
+from infra.cli.words import label_name, time_of, value_or_none, word
 
 app = typer.Typer(no_args_is_help=True, help="Intelligence: indicators and techniques, by source and version.")
 sightings = typer.Typer(no_args_is_help=True, help="Sightings that customers share without their names.")
@@ -23,7 +23,7 @@ MAX_CONTENT_BYTES = 12 * 1024 * 1024
 """The most that Tenet takes in one import, compressed or not."""
 PROVIDER = "provider"
 Whose = typer.Option(PROVIDER, "--tenant", "-t", metavar="TENANT", help="Whom it is for; left out, every tenant.")
-SourceName = typer.Argument(..., metavar="SOURCE")
+SourceName = typer.Argument(..., metavar="SOURCE", help="Its name, as `intelligence sources` lists it.")
 Labelled = typer.Option("amber", "--label", help="TLP of what carries no label itself.")
 
 
@@ -65,7 +65,10 @@ def import_intelligence(
 @app.command("schedule")
 def schedule(
     source: str = SourceName,
-    url: str = typer.Argument(..., metavar="URL", help="Of a TAXII 2.1 collection."),
+    url: str = typer.Argument(..., metavar="URL", help="Of a TAXII 2.1 collection, a MISP feed or a MISP server."),
+    kind: str = typer.Option(
+        "", "--kind", help="taxii, misp-feed or misp-server; left out, as the URL tells by how it ends."
+    ),
     every_minutes: int = typer.Option(60, "--every", min=5, max=10_080, help="Minutes."),
     credential: str = typer.Option("", "--credential", help="A name among TENET_INTELLIGENCE_CREDENTIALS."),
     label: str = Labelled,
@@ -73,7 +76,7 @@ def schedule(
     who: As = "",
     server: Server = "",
 ) -> None:
-    """Fetch a source from a TAXII 2.1 collection from here on."""
+    """Fetch a source from a TAXII 2.1 collection, a MISP feed or a MISP server from here on."""
 
     async def work(session: Session) -> None:
         request = write.ScheduleIntelligenceFetchRequest(
@@ -83,6 +86,7 @@ def schedule(
             credential=credential,
             interval_minutes=every_minutes,
             label=label_of(label),
+            kind=value_or_none(pb.IntelligenceFetchKind, kind, what="kind of source"),
         )
         await session.ask(request, write.ScheduleIntelligenceFetchResponse)
         say("Scheduled.")
@@ -133,7 +137,7 @@ def sources(as_json: Json = False, whose: str = Whose, who: As = "", server: Ser
                     each.kept_back,
                     each.techniques,
                     each.refused_total,
-                    each.fetch.refusal or (f"every {each.fetch.interval_minutes} min" if each.fetch.url else ""),
+                    each.fetch.refusal or _schedule(each.fetch),
                     each.position,
                 )
                 for each in found.sources
@@ -149,7 +153,7 @@ def indicators(
     source: str = SourceName,
     value: str = typer.Option("", "--value", help="Only those that this text would be found by."),
     ended: bool = typer.Option(False, "--ended", help="Also revoked ones and those that are over."),
-    limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    limit: int = typer.Option(50, "--limit", min=1, max=1000, help="At most so many."),
     as_json: Json = False,
     whose: str = Whose,
     who: As = "",
@@ -273,6 +277,12 @@ def list_sightings(
         )
 
     call(work, who, server)
+
+
+def _schedule(fetch: pb.IntelligenceFetch) -> str:
+    """In words; empty for a source that is not fetched."""
+    kind = word(pb.IntelligenceFetchKind, fetch.kind).replace("_", "-")
+    return f"{kind}, every {fetch.interval_minutes} min" if fetch.url else ""
 
 
 def _say_source(source: pb.IntelligenceSource) -> None:

@@ -165,8 +165,8 @@ def _field(text: str) -> pb.FieldRef:
 def export(
     tenant_id: TenantOption,
     purpose: str = typer.Option(..., "--purpose", help="Why. Sealed."),
-    start: int = typer.Option(0, "--from", min=0),
-    end: int | None = typer.Option(None, "--to", min=0),
+    start: int = typer.Option(0, "--from", min=0, help="From this position on."),
+    end: int | None = typer.Option(None, "--to", min=0, help="Up to this one, without it."),
     who: As = "",
     server: Server = "",
 ) -> None:

@@ -166,11 +166,11 @@ def list_rotas(
 
 @app.command("override")
 def override(
-    rota_id: str = typer.Argument(..., metavar="ROTA"),
+    rota_id: str = typer.Argument(..., metavar="ROTA", help="Its identifier, as it was published."),
     person: str = typer.Argument(..., metavar="PRINCIPAL", help="The principal who is on call instead."),
     ends: str = typer.Option(..., "--until", help="A time, or a span from now such as 8h."),
     starts: str = typer.Option("", "--from", help="Likewise; else now."),
-    reason: str = typer.Option("", "--reason"),
+    reason: str = typer.Option("", "--reason", help="Why, for who looks at the rota."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -189,8 +189,8 @@ def override(
 
 @app.command("remove-override")
 def remove_override(
-    rota_id: str = typer.Argument(..., metavar="ROTA"),
-    override_id: str = typer.Argument(..., metavar="OVERRIDE"),
+    rota_id: str = typer.Argument(..., metavar="ROTA", help="Its identifier, as it was published."),
+    override_id: str = typer.Argument(..., metavar="OVERRIDE", help="What `oncall override` showed."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -240,8 +240,10 @@ def list_pages(
 @app.command("page")
 def page(
     tenant_id: TenantOption,
-    about_id: str = typer.Argument(..., metavar="ABOUT", help="A case's or a detection's identifier."),
-    priority: str = typer.Option("P2", "--priority"),
+    about_id: str = typer.Argument(
+        ..., metavar="ABOUT", help="A case's or a detection's identifier; cut short, with `case-` before it."
+    ),
+    priority: str = typer.Option("P2", "--priority", help="P1 to P4: the contacts' ladders may differ by it."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -263,7 +265,10 @@ def page(
 
 @app.command("acknowledge")
 def acknowledge(
-    tenant_id: TenantOption, page_id: str = typer.Argument(..., metavar="PAGE"), who: As = "", server: Server = ""
+    tenant_id: TenantOption,
+    page_id: str = typer.Argument(..., metavar="PAGE", help="An identifier of `oncall pages`."),
+    who: As = "",
+    server: Server = "",
 ) -> None:
     """Says that you have it."""
 

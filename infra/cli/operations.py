@@ -78,7 +78,7 @@ def retry(
 def rebuild(
     tenant_id: TenantOption,
     service: str = typer.Argument(..., metavar="SERVICE", help=", ".join(SERVICES)),
-    projection: str = typer.Argument(..., metavar="VIEW"),
+    projection: str = typer.Argument(..., metavar="VIEW", help="The read model's name."),
     who: As = "",
     server: Server = "",
 ) -> None:

@@ -119,9 +119,14 @@ def show_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     _put(_for_rows(), grid)
 
 
+def folded() -> bool:
+    """Whether rows are folded to a width; a row is one line where they are not."""
+    return console().is_terminal or bool(os.environ.get("COLUMNS"))
+
+
 def _for_rows() -> Console:
     out = console()
-    if not out.is_terminal and not os.environ.get("COLUMNS"):
+    if not folded():
         out.width = UNFOLDED
     return out
 

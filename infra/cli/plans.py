@@ -16,8 +16,8 @@ from infra.cli.words import label, value_or_none, word
 
 plans = typer.Typer(no_args_is_help=True, help="Response plans, as the customer's charter gives them.")
 actions = typer.Typer(no_args_is_help=True, help="Actions at a customer.")
-Case = typer.Argument(..., metavar="CASE")
-Action = typer.Argument(..., metavar="ACTION")
+Case = typer.Argument(..., metavar="CASE", help="Its identifier, or the first six characters or more.")
+Action = typer.Argument(..., metavar="ACTION", help="Its identifier, or the first six characters or more.")
 
 
 async def _shown(session: Session, tenant_id: str, case_id: str) -> read.GetCaseResponse:
@@ -130,7 +130,7 @@ def pending(tenants: TenantsOption = None, as_json: Json = False, who: As = "", 
 def complete(
     tenant_id: TenantOption,
     case_id: str = Case,
-    step_id: str = typer.Argument(..., metavar="STEP"),
+    step_id: str = typer.Argument(..., metavar="STEP", help="A step of the plan, as `case show` lists it."),
     result: str = typer.Option(..., "--result", help="What was done. Sealed."),
     who: As = "",
     server: Server = "",
@@ -152,7 +152,7 @@ def complete(
 def dispatch(
     tenant_id: TenantOption,
     case_id: str = Case,
-    step_id: str = typer.Argument(..., metavar="STEP"),
+    step_id: str = typer.Argument(..., metavar="STEP", help="A step of the plan, as `case show` lists it."),
     attempt: int = typer.Option(1, "--attempt", min=1, max=20, help="A further one follows one that came to nothing."),
     who: As = "",
     server: Server = "",
@@ -204,7 +204,7 @@ def verify(
     observation: str = typer.Option(..., "--observation", help="What was seen. Sealed."),
     path: str = typer.Option("console", "--path", help="How it was seen: telemetry, console, …"),
     effective: bool = typer.Option(True, "--effective/--not-effective", help="Whether it showed the effect."),
-    tlp: str = typer.Option("amber", "--tlp"),
+    tlp: str = typer.Option("amber", "--tlp", help="The label under which it is shown."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -228,7 +228,7 @@ def verify(
 def reverse(
     tenant_id: TenantOption,
     action_id: str = Action,
-    attempt: int = typer.Option(1, "--attempt", min=1, max=20),
+    attempt: int = typer.Option(1, "--attempt", min=1, max=20, help="A further one follows one that came to nothing."),
     who: As = "",
     server: Server = "",
 ) -> None:

@@ -93,6 +93,7 @@ HINTS = {f"{kind}_UNKNOWN": f"./tenet {command} shows those that are there." for
     "ALREADY_VALIDATED": "./tenet detection withdraw, or ./tenet finding withdraw, takes the standing one back.",
     "RULE_PACK_UNSIGNED": "./tenet rules publishers shows whose signature it needs; name it with --signature.",
     "RULE_PACK_SIGNER_UNTRUSTED": "./tenet rules publishers shows who is trusted for which packs.",
+    "FETCH_KIND_UNKNOWN": "say it: --kind taxii, --kind misp-feed or --kind misp-server.",
     "CHARTER_LINE_MISSING": "./tenet charter show has the lines; the customer approves a charter with one for this.",
     "POSITION_BEYOND_HEAD": "./tenet ledger head shows where the ledger ends.",
     "CONNECTOR_UNHEALTHY": "./tenet status shows whether the receiver runs.",

@@ -23,7 +23,7 @@ def ask(
     topic: str = typer.Option(..., "--topic", help="A topic that the provider answers."),
     kind: str = typer.Option("question", "--kind", help="question or change."),
     case_id: str = typer.Option("", "--case", metavar="CASE", help="What it is about."),
-    tlp: str = typer.Option("amber", "--tlp", "--label"),
+    tlp: str = typer.Option("amber", "--tlp", "--label", help="The label under which it is shown."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -51,7 +51,7 @@ def second_opinion(
     topic: str = typer.Option(..., "--topic", help="A topic that the provider answers."),
     case_id: str = typer.Option("", "--case", metavar="CASE", help="What it is about."),
     detection_id: str = typer.Option("", "--detection", metavar="DETECTION", help="What it is about."),
-    tlp: str = typer.Option("amber", "--tlp", "--label"),
+    tlp: str = typer.Option("amber", "--tlp", "--label", help="The label under which it is shown."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -75,9 +75,9 @@ def second_opinion(
 @app.command("answer")
 def answer_question(
     tenant_id: TenantOption,
-    question_id: str = typer.Argument(..., metavar="QUESTION"),
+    question_id: str = typer.Argument(..., metavar="QUESTION", help="An identifier of `question list`."),
     text: str = Text,
-    tlp: str = typer.Option("amber", "--tlp", "--label"),
+    tlp: str = typer.Option("amber", "--tlp", "--label", help="The label under which it is shown."),
     agrees: bool | None = typer.Option(None, "--agree/--disagree", help="For a second opinion."),
     who: As = "",
     server: Server = "",
@@ -131,7 +131,7 @@ def list_questions(
 @app.command("show")
 def show(
     tenant_id: TenantOption,
-    question_id: str = typer.Argument(..., metavar="QUESTION"),
+    question_id: str = typer.Argument(..., metavar="QUESTION", help="An identifier of `question list`."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",

@@ -17,6 +17,7 @@ from infra.cli.output import console
 from infra.cli.problems import Problem
 from infra.cli.replay_screen import walk
 from infra.cli.session import Session
+from infra.cli.short_identifiers import whole
 from infra.cli.words import sealed
 from infra.disclosure.case_selection import CaseSelection, cited_positions
 
@@ -96,7 +97,8 @@ def replay(
 
     async def work(session: Session) -> None:
         with console().status("The ledger is read …"):
-            steps.extend(await load_steps(session, tenant(tenant_id), case))
+            case_id = await whole(session, [tenant(tenant_id)], "case", case)
+            steps.extend(await load_steps(session, tenant_id, case_id))
 
     call(work, who, server)
     if plain or not (sys.stdin.isatty() and sys.stdout.isatty()):

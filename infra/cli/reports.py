@@ -20,7 +20,7 @@ from infra.cli.session import Session
 from infra.cli.words import moment, time_of, value_of, word
 
 app = typer.Typer(no_args_is_help=True, help="Reports, whose every figure leads back to the ledger.")
-Identifier = typer.Argument(..., metavar="REPORT")
+Identifier = typer.Argument(..., metavar="REPORT", help="An identifier of `report list`.")
 _MONTH = re.compile(r"^(\d{4})-(\d{2})$")
 
 
@@ -191,8 +191,8 @@ def confirm(
 
     async def work(session: Session) -> None:
         request = write.ConfirmReportRequest(tenant_id=tenant(tenant_id), report_id=report_id, comment=comment)
-        answer = await session.ask(request, write.ConfirmReportResponse)
-        say(f"Confirmed, at position {answer.position}.")
+        await session.ask(request, write.ConfirmReportResponse)
+        say("Confirmed.")
 
     call(work, who, server)
 

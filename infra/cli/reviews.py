@@ -16,7 +16,7 @@ from infra.cli.words import VERDICTS, moment, sealed, time_of, value_of, word
 app = typer.Typer(
     no_args_is_help=True, help="Blind reviews: a share of verdicts is judged again, without sight of them."
 )
-Limit = typer.Option(50, "--limit", min=1, max=1000)
+Limit = typer.Option(50, "--limit", min=1, max=1000, help="At most so many.")
 
 
 def _permille(text: str) -> int:
@@ -109,7 +109,7 @@ def _in_short(detection: pb.Detection) -> str:
 @app.command("give")
 def give(
     tenant_id: TenantOption,
-    review_id: str = typer.Argument(..., metavar="ID"),
+    review_id: str = typer.Argument(..., metavar="ID", help="Its identifier, as the list shows it."),
     verdict: str = typer.Argument(..., metavar="VERDICT", help=f"One of {VERDICTS}."),
     confidence: int = typer.Option(..., "--confidence", min=0, max=100, help="Per cent."),
     rationale: str = typer.Option(..., "--rationale", help="Why. Sealed."),

@@ -13,7 +13,7 @@ from infra.cli.session import Session
 from infra.cli.words import moment, sealed, time_of
 
 RuleId = typer.Argument(..., metavar="RULE", help="The rule's id.")
-ExceptionId = typer.Argument(..., metavar="EXCEPTION")
+ExceptionId = typer.Argument(..., metavar="EXCEPTION", help="An identifier of `rules exceptions`.")
 Why = typer.Option(..., "--reason", help="Why. Sealed.")
 Until = typer.Option(..., "--until", help="When it ends by itself: a time, or a span such as 30d.")
 
@@ -122,7 +122,7 @@ def list_exceptions(
     tenants: TenantsOption = None,
     rule: str = typer.Option("", "--rule", help="Only of this rule."),
     ended: bool = typer.Option(False, "--ended", help="Also what is over, ended or enabled."),
-    limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    limit: int = typer.Option(50, "--limit", min=1, max=1000, help="At most so many."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",

@@ -161,7 +161,7 @@ def _percent(permille: int) -> str:
 def list_rules(
     state: str = typer.Option("", "--state", help="researched, deployed or retired; left out, all."),
     failing: bool = typer.Option(False, "--failing", help="Only those that fail tests of their own."),
-    limit: int = typer.Option(50, "--limit", min=1, max=MAX_ITEMS),
+    limit: int = typer.Option(50, "--limit", min=1, max=MAX_ITEMS, help="At most so many."),
     at: At = "",
     as_json: Json = False,
     who: As = "",

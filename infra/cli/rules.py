@@ -75,7 +75,10 @@ def import_pack(
 
 @rules.command("deploy")
 def deploy(
-    pack_id: str = typer.Argument(..., metavar="PACK"), reason: str = Why, who: As = "", server: Server = ""
+    pack_id: str = typer.Argument(..., metavar="PACK", help="An identifier of `rules packs`."),
+    reason: str = Why,
+    who: As = "",
+    server: Server = "",
 ) -> None:
     """Put an imported pack to work for all tenants, in place of the one of that name."""
 

@@ -60,9 +60,9 @@ def list_service_levels(
 @app.command("pause")
 def pause(
     tenant_id: TenantOption,
-    case_id: str = typer.Argument(..., metavar="CASE"),
+    case_id: str = typer.Argument(..., metavar="CASE", help="Its identifier, or the first six characters or more."),
     objective: str = typer.Argument(..., metavar="OBJECTIVE", help=OBJECTIVES),
-    reason: str = typer.Option(..., "--reason"),
+    reason: str = typer.Option(..., "--reason", help="Why. Sealed."),
     who: As = "",
     server: Server = "",
 ) -> None:
@@ -83,7 +83,7 @@ def pause(
 @app.command("resume")
 def resume(
     tenant_id: TenantOption,
-    case_id: str = typer.Argument(..., metavar="CASE"),
+    case_id: str = typer.Argument(..., metavar="CASE", help="Its identifier, or the first six characters or more."),
     objective: str = typer.Argument(..., metavar="OBJECTIVE", help=OBJECTIVES),
     who: As = "",
     server: Server = "",
@@ -105,9 +105,9 @@ def resume(
 @app.command("priority")
 def change_priority(
     tenant_id: TenantOption,
-    case_id: str = typer.Argument(..., metavar="CASE"),
+    case_id: str = typer.Argument(..., metavar="CASE", help="Its identifier, or the first six characters or more."),
     priority: str = typer.Argument(..., metavar="PRIORITY", help="P1 to P4."),
-    reason: str = typer.Option(..., "--reason"),
+    reason: str = typer.Option(..., "--reason", help="Why. Sealed."),
     relax: bool = typer.Option(False, "--relax", help="Give running clocks the time of a lower priority; for leads."),
     who: As = "",
     server: Server = "",

@@ -25,7 +25,7 @@ _SIGNS = (
     ("=", read.CONDITION_OPERATOR_EQUALS),
 )
 Until = typer.Option(..., "--until", help="When it ends: a time, or a span such as 30d.")
-Identifier = typer.Argument(..., metavar="ID")
+Identifier = typer.Argument(..., metavar="ID", help="Its identifier, as the list shows it.")
 Ended = typer.Option(False, "--ended", help="Also what is over, lifted or ended.")
 
 
@@ -75,7 +75,7 @@ def add(
 def list_suppressions(
     tenants: TenantsOption = None,
     ended: bool = Ended,
-    limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    limit: int = typer.Option(50, "--limit", min=1, max=1000, help="At most so many."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",
@@ -143,7 +143,9 @@ def lift(
 @expected.command("remember")
 def remember(
     tenant_id: TenantOption,
-    detection_id: str = typer.Argument(..., metavar="DETECTION"),
+    detection_id: str = typer.Argument(
+        ..., metavar="DETECTION", help="Its identifier, or the first six characters or more."
+    ),
     until: str = Until,
     same: list[str] = typer.Option(
         [], "--same", help="host, address, account, source_address, …: what has to be the same. Left out: everything."
@@ -176,7 +178,7 @@ def remember(
 def list_expected(
     tenants: TenantsOption = None,
     ended: bool = Ended,
-    limit: int = typer.Option(50, "--limit", min=1, max=1000),
+    limit: int = typer.Option(50, "--limit", min=1, max=1000, help="At most so many."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",

@@ -23,6 +23,8 @@ _NO_TELEMETRY = (".md", ".yml", ".yaml", ".html", ".pdf", ".png", ".jpg", ".py",
 """What archives of recordings hold besides; members of other names are taken."""
 _NO_TELEMETRY_NAMES = frozenset({"license", "licence", "readme", ".ds_store"})
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+"""The marks that files in UTF-16 begin with."""
 _TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"
 
 
@@ -92,8 +94,23 @@ def _opened(name: str, raw: IO[bytes]) -> Iterator[tuple[str, Readable]]:
                         yield from _opened(member.filename, inner)
     elif start[_TAR_MAGIC_AT:] == _TAR_MAGIC:
         yield from _members(raw)
+    elif start.startswith(_UTF16):
+        yield name, _Recoded(io.TextIOWrapper(cast("io.BufferedReader", raw), "utf-16", errors="replace", newline=""))
     else:
         yield name, raw
+
+
+class _Recoded:
+    """Text as UTF-8, which is what Tenet reads. Sizes are of characters: of at most four times as many bytes."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+
+    def read(self, size: int, /) -> bytes:
+        return self._text.read(size).encode()
+
+    def readline(self, size: int, /) -> bytes:
+        return self._text.readline(size).encode()
 
 
 def _perhaps_tar(name: str, stream: io.BufferedReader) -> Iterator[tuple[str, Readable]]:
@@ -114,4 +131,6 @@ def _members(stream: IO[bytes]) -> Iterator[tuple[str, Readable]]:
 
 def _may_be_telemetry(name: str) -> bool:
     last = name.rpartition("/")[2].lower()
+    if last.startswith("._"):
+        return False  # What one system's archives keep beside a file to remember more of it.
     return not last.endswith(_NO_TELEMETRY) and last.partition(".")[0] not in _NO_TELEMETRY_NAMES

@@ -55,9 +55,56 @@ def import_feed(
     call(work, who, server)
 
 
+Feed = typer.Argument(..., metavar="FEED", help="kev or epss.")
+
+
+@app.command("schedule")
+def schedule(
+    feed: str = Feed,
+    url: str = typer.Argument(..., metavar="URL", help="Where its publisher has it."),
+    every_minutes: int = typer.Option(720, "--every", min=15, max=10_080, help="Minutes."),
+    who: As = "",
+    server: Server = "",
+) -> None:
+    """Fetch a feed from here on, in place of an earlier schedule. What it has not changed is not sent again."""
+
+    async def work(session: Session) -> None:
+        request = admin.ScheduleVulnerabilityFeedRequest(
+            feed=value_of(pb.VulnerabilityFeed, feed, what="feed"), url=url, interval_minutes=every_minutes
+        )
+        await session.ask(request, admin.ScheduleVulnerabilityFeedResponse)
+        say("Scheduled.")
+
+    call(work, who, server)
+
+
+@app.command("unschedule")
+def unschedule(feed: str = Feed, who: As = "", server: Server = "") -> None:
+    """Fetch a feed no more; what was imported stays."""
+
+    async def work(session: Session) -> None:
+        request = admin.UnscheduleVulnerabilityFeedRequest(feed=value_of(pb.VulnerabilityFeed, feed, what="feed"))
+        await session.ask(request, admin.UnscheduleVulnerabilityFeedResponse)
+        say("Unscheduled.")
+
+    call(work, who, server)
+
+
+@app.command("fetch")
+def fetch(feed: str = Feed, who: As = "", server: Server = "") -> None:
+    """Fetch a feed that has a schedule now."""
+
+    async def work(session: Session) -> None:
+        request = admin.FetchVulnerabilityFeedRequest(feed=value_of(pb.VulnerabilityFeed, feed, what="feed"))
+        answer = await session.ask(request, admin.FetchVulnerabilityFeedResponse, deadline=200)
+        say(f"{feed} {answer.version}." if answer.recorded else f"{feed} {answer.version} was at hand already.")
+
+    call(work, who, server)
+
+
 @app.command("feeds")
 def feeds(as_json: Json = False, who: As = "", server: Server = "") -> None:
-    """The versions that were imported, the latest released first."""
+    """The versions that were imported, the latest released first, and where feeds are fetched from."""
 
     async def work(session: Session) -> None:
         found = await every(session, read.ListVulnerabilityFeedsRequest(), read.ListVulnerabilityFeedsResponse)
@@ -82,13 +129,21 @@ def feeds(as_json: Json = False, who: As = "", server: Server = "") -> None:
             ],
             empty="No feed was imported; `tenet vulnerability import` does.",
         )
+        for each in found.schedules:
+            last = (
+                f"the last fetch was refused: {each.refusal}"
+                if each.HasField("refusal")
+                else "the last fetch went well"
+            )
+            name = word(pb.VulnerabilityFeed, each.feed)
+            say(f"{name} is fetched every {each.interval_minutes} min from {each.url}; {last}.")
 
     call(work, who, server)
 
 
 @app.command("show")
 def show(
-    vulnerability_id: str = typer.Argument(..., metavar="CVE"),
+    vulnerability_id: str = typer.Argument(..., metavar="CVE", help="Such as CVE-2024-3094."),
     as_json: Json = False,
     who: As = "",
     server: Server = "",

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from contracts.calls import Call
-from contracts.commands import Command, command_digest
+from contracts.commands import Command
 from contracts.errors import Conflict, RequestIdReused, TenetError
 from contracts.events.base import Envelope, Event, Fact, Interval, Recorded
 from contracts.ids import StreamName, TenantId, derive_id
@@ -34,6 +34,7 @@ from infra.event_store.mapper import Mapper
 from infra.event_store.reads import GroupedReads, RequestSeen, StoredEntry
 from infra.event_store.recorder import Recorder
 from infra.event_store.repository import Aggregate, Loaded, Repository
+from infra.event_store.request_digests import RequestDigests
 from infra.telemetry import span
 
 S = TypeVar("S")
@@ -119,13 +120,20 @@ class Unit:
 
 class CommandHandler:
     def __init__(
-        self, reads: GroupedReads, repository: Repository, recorder: Recorder, mapper: Mapper, feed: Feed
+        self,
+        reads: GroupedReads,
+        repository: Repository,
+        recorder: Recorder,
+        mapper: Mapper,
+        feed: Feed,
+        digests: RequestDigests,
     ) -> None:
         self._reads = reads
         self._repository = repository
         self._recorder = recorder
         self._mapper = mapper
         self._feed = feed
+        self._digests = digests
 
     async def handle(self, call: Call, command: Command, work: Callable[[Unit], Awaitable[None]]) -> Committed:
         """Carries the command out once, however often it is asked with the same request id.
@@ -136,24 +144,23 @@ class CommandHandler:
         """
         if command.tenant_id != call.tenant_id:
             raise ValueError("the command and the call name different tenants")
-        key, digest = bytes.fromhex(call.request_key), bytes.fromhex(command_digest(command))
         unit = await self._decide_from_memory(call.tenant_id, work)
         for _ in range(MAX_DECISIONS):
             try:
                 if unit is None:
                     unit = Unit(call.tenant_id, self._repository)
                     await work(unit)
-                prepared = await self._prepare(call, unit, key, digest) if unit.drafts else None
+                prepared = await self._prepare(call, command, unit) if unit.drafts else None
             except TenetError:
                 # An earlier attempt of the same request may have made the very state that this one is refused for.
-                replay = await self._find_replay(call.tenant_id, key, digest)
+                replay = await self._find_replay(call, command)
                 if replay is not None:
                     return replay
                 raise
             if prepared is None:
-                replay = await self._find_replay(call.tenant_id, key, digest)
+                replay = await self._find_replay(call, command)
                 return replay or await self._nothing_to_do(unit)
-            committed = await self._append(call, unit, prepared)
+            committed = await self._append(call, command, unit, prepared)
             if committed is not None:
                 return committed
             unit = None
@@ -173,12 +180,13 @@ class CommandHandler:
         proofs = await asyncio.gather(*(self._repository.still(tenant_id, unit.loaded[each]) for each in unproven))
         return unit if all(proofs) else None
 
-    async def _prepare(self, call: Call, unit: Unit, key: bytes, digest: bytes) -> PreparedCommand:
+    async def _prepare(self, call: Call, command: Command, unit: Unit) -> PreparedCommand:
+        key, digest = bytes.fromhex(call.request_key), await self._digests.of(call, command)
         events, openings = await self._mapper.prepare(_envelopes(call, unit, key, digest))
         required = tuple((stream, version) for stream, version in unit.required.items())
         return PreparedCommand(events, key, digest, required, openings)
 
-    async def _append(self, call: Call, unit: Unit, prepared: PreparedCommand) -> Committed | None:
+    async def _append(self, call: Call, command: Command, unit: Unit, prepared: PreparedCommand) -> Committed | None:
         """Appends what the unit gathered; None when it was decided on states that have moved on."""
         with span("append", tenant=call.tenant_id, events=len(prepared.events)):
             verdict = await self._recorder.append(call.tenant_id, prepared)
@@ -192,7 +200,7 @@ class CommandHandler:
             case Duplicate(first_position):
                 return await self._replay(call.tenant_id, first_position)
             case KeyReused():
-                raise RequestIdReused("This request id came with another command before.")
+                return await self._find_replay(call, command)
             case VersionConflict() | PreconditionFailed():
                 return None
 
@@ -210,13 +218,13 @@ class CommandHandler:
             seen = await self._feed.head(unit.tenant_id) - 1
         return Committed(unit.tenant_id, [], seen)
 
-    async def _find_replay(self, tenant_id: TenantId, key: bytes, digest: bytes) -> Committed | None:
-        seen: RequestSeen | None = await self._reads.find_request(tenant_id, key)
+    async def _find_replay(self, call: Call, command: Command) -> Committed | None:
+        seen: RequestSeen | None = await self._reads.find_request(call.tenant_id, bytes.fromhex(call.request_key))
         if seen is None:
             return None
-        if seen.digest != digest:
+        if not await self._digests.fits(call, command, seen.digest):
             raise RequestIdReused("This request id came with another command before.")
-        return await self._replay(tenant_id, seen.first_position)
+        return await self._replay(call.tenant_id, seen.first_position)
 
     async def _replay(self, tenant_id: TenantId, first_position: int) -> Committed:
         """The events of an earlier command: from its first one up to the next that begins a command."""

@@ -17,6 +17,7 @@ from infra.event_store.placements import CellPlacements, Placements
 from infra.event_store.reads import GroupedReads
 from infra.event_store.recorder import Recorder
 from infra.event_store.repository import Repository
+from infra.event_store.request_digests import RequestDigests
 from infra.event_store.rows import StoredRows
 from infra.event_store.snapshots import Snapshots
 from infra.keys import KeyStore
@@ -92,7 +93,7 @@ class Ledger:
                 feed,
                 Openings(pools, placements, keys),
                 StoredRows(pools, placements),
-                CommandHandler(reads, repository, recorder, mapper, feed),
+                CommandHandler(reads, repository, recorder, mapper, feed, RequestDigests(keys)),
                 FollowedLedgers(feed, placements, mapper),
                 PlacedTenants(placements),
             )

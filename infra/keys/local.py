@@ -82,6 +82,9 @@ class LocalKeyStore:
     async def search_key(self, tenant_id: TenantId) -> bytes:
         return await self._tenant_key(tenant_id, "tenet/search/v1")
 
+    async def request_key(self, tenant_id: TenantId) -> bytes:
+        return await self._tenant_key(tenant_id, "tenet/requests/v1")
+
     async def object_key(self, tenant_id: TenantId) -> bytes:
         return await self._tenant_key(tenant_id, "tenet/objects/v1")
 

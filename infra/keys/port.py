@@ -38,6 +38,9 @@ class KeyStore(Protocol):
     async def search_key(self, tenant_id: TenantId) -> bytes:
         """32 bytes for the HMAC of the tenant's blind indexes. Raises TenantKeysDestroyed."""
 
+    async def request_key(self, tenant_id: TenantId) -> bytes:
+        """32 bytes for the HMAC by which a repeated request is told from another one. Raises TenantKeysDestroyed."""
+
     async def object_key(self, tenant_id: TenantId) -> bytes:
         """32 bytes under which the tenant's objects are encrypted. Raises TenantKeysDestroyed."""
 

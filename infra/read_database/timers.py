@@ -146,7 +146,8 @@ class TimerRunner:
             request_id=derive_id(
                 "request", "timer", timer.projection, timer.tenant_id, timer.key, timer.kind, timer.name, due
             ),
-            now=self._clock(),
+            # It was due when it was claimed. A clock that goes back at that moment must not get it refused, and lost.
+            now=max(self._clock(), timer.due_at),
             roles=frozenset({Role.SERVICE}),
             correlation_id=timer.correlation_id,
             trace_parent=current_traceparent() or timer.trace_parent,

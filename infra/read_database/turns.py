@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from typing import Any, assert_never
 
+import structlog
+
 FIRST_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 10.0
 IDLE_SECONDS = 1.0
@@ -15,6 +17,8 @@ GATHERING_SECONDS = 0.02
 entry as for twenty. Readers who wait for a position cut it short."""
 LATER_SECONDS = 0.05
 """Pause before a runner asks again for a turn that another one holds, or that waits for its next attempt."""
+
+log = structlog.get_logger()
 
 
 class Outcome(Enum):
@@ -65,8 +69,12 @@ class Backoff:
 
 @asynccontextmanager
 async def in_background(name: str, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs the work beside the block and cancels it at its end. An error of the work is raised when the block ends."""
+    """Runs the work beside the block and cancels it at its end.
+
+    Work that ends by an error is an alarm at once, for the block goes on without it; the error is raised at its end.
+    """
     task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_tell_of_the_end)
     try:
         yield
     finally:
@@ -76,3 +84,9 @@ async def in_background(name: str, work: Coroutine[Any, Any, None]) -> AsyncIter
         except asyncio.CancelledError:
             if not task.cancelled():
                 raise
+
+
+def _tell_of_the_end(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("background_work_ended", alarm=True, work=task.get_name(), error=type(error).__name__)

@@ -2,10 +2,11 @@
 
 Nothing has to be set: the defaults run everything on one machine under `.tenet/` in the checkout. The supervisor hands
 each service an environment of its own, in which `TENET_CELLS`, `TENET_FEED_CELLS` and `TENET_READ_DATABASE_URL` hold
-that service's logins only. Lists of pairs are written `name=value name=value`.
+that service's logins only. Lists are written with spaces between, lists of pairs `name=value name=value`.
 """
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -35,9 +36,14 @@ def _pairs(value: object) -> object:
     return {name: rest for name, _, rest in pairs}
 
 
+def _words(value: object) -> object:
+    return value.split() if isinstance(value, str) else value
+
+
 Pairs = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_pairs)]
 Ports = Annotated[Mapping[str, int], NoDecode, BeforeValidator(_pairs)]
 Rates = Annotated[Mapping[str, Annotated[int, Field(gt=0)]], NoDecode, BeforeValidator(_pairs)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -118,8 +124,12 @@ class Settings(BaseSettings):
 
     # Intelligence.
     intelligence_credentials: Pairs = Field(default_factory=dict, repr=False)
-    """What TAXII servers ask for, by the names that schedules use: `vendor=user:password@taxii.example.com`. Each is
-    sent to the host that it names and to no other."""
+    """What servers of intelligence ask for, by the names that schedules use: `vendor=user:password@taxii.example.com`,
+    or a key, `misp=key@misp.example.com:8443`. Each is sent to the host that it names and to no other."""
+    intelligence_networks: Networks = ()
+    """Networks that are not public and that intelligence and feeds of vulnerabilities may be fetched from all the same,
+    `10.1.2.0/24 127.0.0.1/32`.
+    Without them a schedule cannot reach what only this machine or its network reaches."""
     sighting_threshold: Annotated[int, Field(ge=3, le=1_000)] = 3
     """From how many customers on others are told of a sighting. A smaller number could tell who it was."""
     sighting_interval_seconds: Annotated[int, Field(ge=1, le=604_800)] = 21_600
@@ -221,4 +231,6 @@ class Settings(BaseSettings):
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{name}={rest}" for name, rest in value.items())
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
     return str(value.absolute()) if isinstance(value, Path) else str(value)

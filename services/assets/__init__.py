@@ -4,6 +4,8 @@ Streams: `asset-…`, `sensor-…`, `finding-…`; in the provider's ledger `vul
 RPCs: AssetsReadService (GetAsset, ListAssets, ListSensors, GetFinding, ListFindings, LookUpAsset) and
 AssetsWriteService (RegisterAsset, ReclassifyAsset, RetireAsset, RegisterSensor, RecordHeartbeat, ReportFinding,
 ValidateFinding, WithdrawFindingValidation, ReportFindingFix, VerifyFindingFix); VulnerabilitiesReadService
-(ListVulnerabilityFeeds, GetVulnerability) and VulnerabilitiesAdminService (ImportVulnerabilityFeed). Read models:
-assets, asset_index (blind indexes), sensors, findings, vulnerability_feeds. A table of its own: heartbeats.
+(ListVulnerabilityFeeds, GetVulnerability) and VulnerabilitiesAdminService (ImportVulnerabilityFeed,
+ScheduleVulnerabilityFeed, UnscheduleVulnerabilityFeed, FetchVulnerabilityFeed). Read models:
+assets, asset_index and discovered_hosts (blind indexes), sensors, findings, vulnerability_feeds. A table of its own:
+heartbeats.
 """

@@ -4,10 +4,10 @@ Streams: `charter-…`, `preauthorisation-…`, `case-…`, `action-…`, `notic
 Of people, in a customer's ledger: `page-…`, `service_level-…`, `calendar-…`, `question-…`; in the provider's: `rota-…`,
 `rota_assignment-…`, `page_contact-…`, `handover-…`; messages to any of them: `message-…`.
 RPCs: CasesReadService, CasesWriteService, CasesAdminService (`contracts/proto/tenet/cases/v1`), CasesPeopleReadService,
-CasesPeopleWriteService, CasesWorkReadService, CasesWorkWriteService, CasesBulkWriteService; of the provider's rotas
-CasesRotaReadService, CasesRotaWriteService, CasesRotaAdminService.
+CasesPeopleWriteService, CasesWorkReadService, CasesWorkWriteService, CasesBulkWriteService, CasesMessagesReadService,
+CasesPlaybooksReadService; of the provider's rotas CasesRotaReadService, CasesRotaWriteService, CasesRotaAdminService.
 Read models: cases, case_timeline, actions, notices, enquiries, pending_approvals, subject_cases, charters,
-case_tasks, case_marks, index_assets, link_suggestions, evidence_files,
+case_tasks, case_marks, index_assets, link_suggestions, evidence_files, messages, observations,
 rotas, pages, service_levels, questions, calendars, handovers.
 Connectors (`connectors/`): signed webhook with an OpenC2 body, an operator's programs, rehearsal; messages by mail,
 chat and an operator's program.

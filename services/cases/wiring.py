@@ -119,7 +119,6 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         foundation.database,
         ledger.tenants,
     )
-    opening = OpenCaseWhenDetectionValidated(application, reader)
     tripwires = DecidePlanWhenTripwireHit(application, reader)
     suggesting = SuggestLinkWhenTracesDrawn(application, reader)
     overdue = DispatchMessageWhenNoticeOverdue(application, reader)
@@ -137,9 +136,8 @@ def wire(foundation: Foundation, connectors: Connectors) -> Wired:
         clock=clock,
         views=VIEWS,
         policies=[
-            *policies_of(application, outbox, post),
+            *policies_of(application, reader, outbox, post),
             *people_policies(people),
-            opening,
             cancelling,
             overdue,
             tripwires,
@@ -202,11 +200,14 @@ def people_policies(people: PeopleApplication) -> list[Policy]:
     ]
 
 
-def policies_of(application: CasesApplication, outbox: TakesIntents, post: TakesIntents) -> list[Policy]:
+def policies_of(
+    application: CasesApplication, reader: Reader, outbox: TakesIntents, post: TakesIntents
+) -> list[Policy]:
     automation = Automation(application.acting)
     return [
-        OpenCaseWhenFindingValidated(application),
-        OpenCaseWhenCustomerReportValidated(application),
+        OpenCaseWhenDetectionValidated(application, reader),
+        OpenCaseWhenFindingValidated(application, reader),
+        OpenCaseWhenCustomerReportValidated(application, reader),
         AddTasksWhenSubjectLinked(application),
         DrawTracesWhenSubjectLinked(application),
         DecidePlanWhenCaseOpened(application),

@@ -1,6 +1,7 @@
 """`python -m services.detections serve`, and what rules do without a server: `match`, `test` and `check`."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -8,13 +9,12 @@ import structlog
 
 from contracts.errors import TenetError
 from infra.runtime.settings import Settings
-from services.detections.application import rule_files, rule_matching, rule_regression
+from services.detections.application import line_files, rule_files, rule_matching, rule_regression
 from services.detections.application.rule_cache import RuleCache
 from services.detections.domain.inline_tests import try_rules
 from services.detections.domain.sigma.packs import CompiledPack
 
 OK, FAILED, USAGE = 0, 1, 2
-MAX_NAMED = 20
 
 
 def main(arguments: list[str]) -> int:
@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
     check.add_argument("rules", type=Path)
     chosen = parser.parse_args(arguments)
     # What this prints is for programs and pipes; the log of what happens beside it is not.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Whoever reads has enough, as with any other filter.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     cache = RuleCache(Settings.from_env().rule_cache_dir)
     try:
@@ -42,6 +43,10 @@ def main(arguments: list[str]) -> int:
         return _test(chosen.folder, chosen.rules, cache)
     except (TenetError, OSError) as error:
         print(error, file=sys.stderr)
+        return USAGE
+    except line_files.BROKEN as error:
+        sys.stdout.flush()
+        print(f"The file cannot be read on: {str(error) or type(error).__name__}.", file=sys.stderr)
         return USAGE
     finally:
         cache.close()
@@ -59,13 +64,15 @@ def _match(rules: Path, events: Path, cache: RuleCache) -> int:
     """Prints a line for each match; on the standard error which rules do not run, and which lines are no records."""
     pack = rule_files.compiled(rules, cache)
     _name_failed(pack)
-    unreadable: list[tuple[int, str]] = []
-    for number, rule_id in rule_matching.matches(pack.rules, events, unreadable, cache):
+    for correlation in pack.correlations:
+        print(f"{pack.paths[correlation.rule_id]}: It correlates, and lines are matched one by one.", file=sys.stderr)
+    put_aside = rule_matching.PutAside()
+    for number, rule_id in rule_matching.matches(pack.rules, events, put_aside, cache):
         sys.stdout.write(f"{number} {rule_id}\n")
-    for number, reason in unreadable[:MAX_NAMED]:
+    for number, reason in put_aside.named:
         print(f"line {number}: {reason}", file=sys.stderr)
-    if len(unreadable) > MAX_NAMED:
-        print(f"… and {len(unreadable) - MAX_NAMED} more lines that are no records", file=sys.stderr)
+    if put_aside.total > len(put_aside.named):
+        print(f"… and {put_aside.total - len(put_aside.named)} more lines that are no records", file=sys.stderr)
     return OK
 
 
@@ -74,7 +81,7 @@ def _test(folder: Path, rules: Path, cache: RuleCache) -> int:
     pack = rule_files.compiled(rules, cache)
     _name_failed(pack)
     with rule_regression.unpacked(folder) as room:
-        found = list(rule_regression.outcomes(room, {rule.rule_id: rule for rule in pack.rules}))
+        found = list(rule_regression.outcomes(room, pack))
         for each in found:
             name = Path(each.recording).relative_to(room)
             print(

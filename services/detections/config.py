@@ -38,9 +38,9 @@ MAX_TITLE_CHARACTERS = 300
 
 GROUP_WINDOW = timedelta(days=1)
 """Equal activity within the same window (aligned to 1970-01-01T00:00Z) is one detection."""
-SIGNATURE_WINDOW = timedelta(minutes=160)
-"""The same for the alerts of other products, whose signatures fire in peace and under attack alike: a shorter window
-keeps them apart (`python -m benchmarks.ait_grouping` measures both)."""
+ANOMALY_WINDOW = timedelta(minutes=2)
+"""The same for an anomaly detector's findings: it says that something is new or unusual and not what it is, so only
+what comes within minutes is taken for one thing (`python -m benchmarks.ait_grouping` measures it)."""
 MAX_GENERATIONS = 200
 """How often one group can be validated within a window and come back."""
 
@@ -84,17 +84,19 @@ ANALYSIS_TURN_RECORDS = 200
 ANALYSIS_TURN_SECONDS = 0.005
 """What is read or judged in one turn of the analysis thread, whichever comes first, so that tenants take turns."""
 
-SHARE_HALF_LIFE_SECONDS = 10.0
+SHARE_HALF_LIFE_SECONDS = 3.0
 """After this long what a tenant took of the intake weighs half."""
 SHARE_OF_A_BATCH_SECONDS = 0.002
 """What a batch counts beside its time in the analysis thread."""
 NEGLIGIBLE_SHARE_SECONDS = 0.0005
 MAX_SHARES_REMEMBERED = 10_000
-GREEDY_FACTOR = 4.0
-GREEDY_FROM_SECONDS = 0.05
+GREEDY_FACTOR = 3.0
+GREEDY_FROM_SECONDS = 0.03
 """A tenant that took this many times as much as another, and this much in all, stands aside for the other's batches."""
 GREEDY_BATCHES_AT_ONCE = 2
 """Batches of a greedy tenant that are under way at once; further ones wait outside, up to the quota."""
+GREEDY_PAUSE_SECONDS = 0.005
+"""How much later than it could a batch of such a tenant begins."""
 STAND_ASIDE_SECONDS = 0.5
 """The longest that one batch stands aside in all, so that a large tenant goes on beside many small ones."""
 THREAD_SWITCH_SECONDS = 0.001
@@ -123,9 +125,15 @@ MAX_CORRELATION_TIMESPAN = timedelta(days=92)
 CORRELATION_LATENESS = timedelta(hours=1)
 """How far behind the newest hit of its group a hit may come and still count."""
 MAX_HITS_PER_CORRELATION_GROUP = 10_000
-"""The oldest quarter makes room; what is dropped is counted."""
+"""The oldest quarter makes room, in a temporal correlation the older half of the rule that has most; what is dropped is
+counted."""
 MAX_GROUPS_PER_CORRELATION = 10_000
-"""Per tenant. The quarter that was quiet for longest makes room; what is dropped is counted."""
+MAX_HITS_PER_CORRELATION = 500_000
+"""Per tenant, the room of all groups together. The groups that were quiet for longest make room; what is dropped is
+counted."""
+MAX_HITS_CORRELATED = 2_000_000
+"""What the windows of one process have room for; beyond it those of the tenants that sent nothing for longest are built
+again when their next hit comes."""
 MAX_CORRELATION_VALUE_CHARACTERS = 256
 """A longer value of a field that groups or is counted is replaced by its digest."""
 
@@ -156,6 +164,8 @@ MATCH_HUNT_SECONDS = 1_800
 MAX_HUNT_HITS = 20_000
 MAX_HUNT_HIT_BYTES = 32 * 1024 * 1024
 """Records that a hunt by rule or by indicators keeps; it ends, and says so, when there would be more."""
+MAX_HUNT_CORRELATED_HITS = 500_000
+"""Hits that a hunt by a correlation holds until it has looked through everything; with more it ends, and says so."""
 MAX_HUNT_HITS_SHOWN = 1_000
 """Hits of which an answer says more than their number."""
 MAX_DETECTIONS_PER_HUNT = 400
@@ -211,6 +221,8 @@ MAX_INDICATORS = 500_000
 MAX_INTELLIGENCE_SOURCES = 50
 """Per ledger, with those that are retired."""
 MAX_TECHNIQUES_PER_SOURCE = 5_000
+MAX_TECHNIQUE_USES_PER_SOURCE = 200_000
+"""Pairs of an attacker, campaign or tool and a technique that it uses; ATT&CK for enterprises has some 20,000."""
 MAX_REFUSED_OBJECTS_NAMED = 100
 MAX_INDICATOR_NAME_CHARACTERS = 200
 MAX_PATTERN_CHARACTERS = 4_000
@@ -246,16 +258,43 @@ SIGHTING_CLASSES = (5, 10, 25, 50, 100)
 """Lower bounds of the classes of counts that others are told, above the threshold."""
 MAX_SIGHTING_CONTRIBUTORS = 1_000
 """Customers whose contributions to one subject are counted; those that contributed longest ago make room."""
+MAX_SIGHTING_STEPS = 8
+"""Changes of one contributor that others are still to be told of, and the one that they were told of last."""
+MAX_VERDICTS_LOOKED_AT = 200
+"""Verdicts of a customer's tree, the latest ones, among which one is looked for that a sighting still rests on."""
 MAX_SIGHTINGS_PER_TENANT = 5_000
 """Subjects that a tenant remembers what it was told of."""
 
 TAXII_PAGE_OBJECTS = 1_000
 MAX_FETCH_PAGES = 200
 MAX_FETCHED_OBJECTS = 100_000
-FETCH_SECONDS = 120
-"""What one look at a collection may take in all."""
-MAX_FETCH_REPLY_SECONDS = 20
-"""How long a collection's server may say nothing."""
+FETCHES_AT_ONCE = 4
+"""Sources that one process looks at at once, of each ledger one; those that wait have their turn in order."""
+MAX_MISP_EVENTS = 100_000
+"""That a feed's manifest may name, or that a server may publish."""
+MAX_MISP_SEEN_BYTES = 16 * 1024 * 1024
+"""What is remembered of the events that were read, as JSON."""
+MAX_MISP_LOOK_EVENTS = 5_000
+MAX_MISP_LOOK_BYTES = 64 * 1024 * 1024
+"""Events, and their bytes, that one look at a feed or server takes; the rest is left to the next, a minute later."""
+MAX_MISP_ANSWER_BYTES = 12 * 1024 * 1024
+"""A manifest, an event, or a page of a server's search."""
+MAX_MISP_FAILURES = 3
+"""Events of a feed that its server may fail at before the look ends."""
+MISP_PAGE_EVENTS = 10
+
+MAX_HOST_NAME_CHARACTERS = 255
+MAX_HOSTS_PER_BATCH = 1_000
+"""Hosts of one batch that are looked at for new ones."""
+MAX_HOSTS_DISCOVERED_PER_DAY = 200
+"""Per tenant; that there were more is recorded once a day."""
+MAX_HOSTS_DISCOVERED = 10_000
+"""Per tenant, in all. Their identifiers are held in memory."""
+DISCOVERY_PERIOD = timedelta(days=1)
+"""A batch that was received longer ago is not looked at: an archive that is filled anew discovers nothing."""
+MAX_HOSTS_REMEMBERED = 100_000
+HOST_REMEMBERED_SECONDS = 600.0
+"""How long a process takes a host, once looked up, for known; so long a retired asset may speak without being new."""
 
 MAX_REVIEWS_COMPARED = 10_000
 """Second verdicts, the latest ones, that an agreement is told of."""
@@ -267,5 +306,12 @@ RETROSPECTIVE_DELAY = timedelta(minutes=2)
 before it lies in the archive."""
 RETROSPECTIVE_IMPORTS = 20
 """The latest imports of a ledger that are looked for in archives."""
+RETROSPECTIVE_BYTES = 64 * 1024 * 1024
+"""Parquet that is looked through, in about a minute, before the next tenant has its turn; an hour that holds more is
+looked through whole."""
+MAX_RETROSPECTIVE_HUNTS = 2_000
+"""Hunts for one import in one archive."""
+RETROSPECTIVE_ATTEMPTS = 3
+"""How often a part of an archive is looked through that is too much for its hunt, before it is passed over."""
 MAX_RETROSPECTIVE_INDICATORS = 50_000
 """New indicators of one import that are looked for in archives: those that were modified last."""

@@ -38,8 +38,10 @@ from infra.auth.directory_state import TenantState
 from infra.grpc import Hosted
 from infra.hosting import Foundation, serve_until_stopped
 from infra.object_store import DirectoryStore
+from infra.outbound.reach import Reach
 from infra.read_database.happened import Happened
 from infra.read_database.read_side import ReadSide
+from infra.read_database.reader.queries import Reader
 from infra.read_database.turns import in_background
 from infra.runtime.settings import Settings
 from services.detections.application.archive.archiving import Archiving
@@ -52,6 +54,7 @@ from services.detections.application.batch_readings import BatchReadings
 from services.detections.application.blind_reviewing import BlindReviewing
 from services.detections.application.correlating import Correlating
 from services.detections.application.deployed_rules import DeployedRules
+from services.detections.application.discovering import Discovering
 from services.detections.application.expecting import Expecting
 from services.detections.application.hunts.asking import Asking
 from services.detections.application.hunts.hunting import Hunting
@@ -75,18 +78,19 @@ from services.detections.application.suppressing import Suppressing
 from services.detections.application.triage import Triage
 from services.detections.config import THREAD_SWITCH_SECONDS
 from services.detections.domain.intelligence.sightings import Terms
-from services.detections.policies.contribute_sighting_when_detection_validated import (
-    ContributeSightingWhenDetectionValidated,
+from services.detections.policies.contribute_or_retract_sighting_when_verdict_changes import (
+    ContributeOrRetractSightingWhenVerdictChanges,
 )
 from services.detections.policies.draw_blind_review_when_detection_validated import (
     DrawBlindReviewWhenDetectionValidated,
 )
 from services.detections.policies.keep_archive_when_received_or_erased import KeepArchiveWhenReceivedOrErased
-from services.detections.projections import ASSET_INDEX, INTELLIGENCE_SOURCES, RULE_VERDICTS, VIEWS
+from services.detections.projections import ASSET_INDEX, INTELLIGENCE_SOURCES, RULE_VERDICTS, TRIAGE_CLOCKS, VIEWS
 from services.detections.projections.asset_index import IndexedAssets
 from services.detections.projections.intelligence_sources import LedgersWithIntelligence
-from services.detections.projections.rule_verdicts import TrackRecords
+from services.detections.projections.rule_verdicts import MaliciousVerdicts, TrackRecords
 from services.detections.projections.sighting_subjects import REPORT_SIGHTINGS
+from services.detections.projections.triage_clocks import StagesBySource
 from services.detections.servicer import (
     BlindReviewsReadServicer,
     BlindReviewsWriteServicer,
@@ -154,8 +158,11 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
         _terms_of(foundation.settings),
         ancestors,
         lambda: _open_tenants(foundation),
+        MaliciousVerdicts(RULE_VERDICTS, Reader(foundation.database, [RULE_VERDICTS]), ledger.feed.head),
     )
     reviewing = BlindReviewing(ledger.handler, ledger.repository, ledger.openings)
+    known_assets = IndexedAssets(ASSET_INDEX, Reader(foundation.database, VIEWS), ledger.feed)
+    discovering = Discovering(ledger.handler, foundation.keys, known_assets)
     side = ReadSide(
         foundation.database,
         ledger.followed,
@@ -163,9 +170,9 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
         clock=foundation.clock,
         views=VIEWS,
         policies=[
-            KeepArchiveWhenReceivedOrErased(archiving, erasing),
+            KeepArchiveWhenReceivedOrErased(archiving, erasing, discovering),
             DrawBlindReviewWhenDetectionValidated(reviewing),
-            ContributeSightingWhenDetectionValidated(sharing),
+            ContributeOrRetractSightingWhenVerdictChanges(sharing),
         ],
         timers={REPORT_SIGHTINGS: sharing.report},
     )
@@ -175,7 +182,13 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
     watching = Watching(ledger.repository, ledger.feed, importing, rule_cache)
     await watching.catch_up()
     ledgers = LedgersWithIntelligence(INTELLIGENCE_SOURCES, side.reader, lambda: _open_tenants(foundation))
-    fetching = Fetching(importing, ledgers, foundation.settings.intelligence_credentials, foundation.clock)
+    fetching = Fetching(
+        importing,
+        ledgers,
+        foundation.settings.intelligence_credentials,
+        Reach(foundation.settings.intelligence_networks),
+        foundation.clock,
+    )
     suppressing = Suppressing(ledger.handler, ledger.openings)
     assets = IndexedAssets(ASSET_INDEX, side.reader, ledger.feed)
     expecting = Expecting(ledger.handler, assets.privileged)
@@ -195,7 +208,7 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
             watching,
         )
     )
-    retrospecting = Retrospecting(ledger.repository, foundation.objects, foundation.keys, assets, suppressing)
+    retrospecting = Retrospecting(ledger.repository, foundation.objects, foundation.keys, assets, suppressing, watching)
     selecting = Selecting(archive, index, scratch)
     hunting = Hunting(ledger.handler, selecting, retrospecting, foundation.access_log)
     retrospection = Retrospection(
@@ -214,7 +227,11 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
         ),
         Hosted.of(detections_write_pb2, "DetectionsWriteService", DetectionsWriteServicer(triage)),
         Hosted.of(detections_admin_pb2, "DetectionsAdminService", DetectionsAdminServicer(rule_packs, publishers)),
-        Hosted.of(detections_clocks_read_pb2, "DetectionsClocksReadService", DetectionsClocksReadServicer(answering)),
+        Hosted.of(
+            detections_clocks_read_pb2,
+            "DetectionsClocksReadService",
+            DetectionsClocksReadServicer(answering, StagesBySource(TRIAGE_CLOCKS, foundation.database)),
+        ),
         Hosted.of(detections_bulk_write_pb2, "DetectionsBulkWriteService", DetectionsBulkWriteServicer(triage)),
         Hosted.of(
             detections_suppressions_read_pb2,
@@ -236,10 +253,9 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
             detections_rules_read_pb2,
             "RulesReadService",
             RulesReadServicer(
-                side.reader,
+                answering,
                 TrackRecords(RULE_VERDICTS, side.reader, foundation.database),
                 RuleSources(foundation.objects),
-                foundation.opener,
                 foundation.clock,
             ),
         ),
@@ -278,6 +294,7 @@ async def assemble(foundation: Foundation) -> AsyncIterator[Detections]:
     try:
         yield Detections(side, rules, ingest, triage, rule_packs, keeping, watching, fetching, retrospection, hosted)
     finally:
+        fetching.close()
         await writer.close()
         ingest.close()
         rules.close()

@@ -120,7 +120,7 @@ def policies(foundation: Foundation) -> ReadSide:
 
 def erasing_of(foundation: Foundation) -> Erasing:
     ledger, copies = foundation.ledger, ServerCopies(foundation.settings.exports_dir)
-    return Erasing(ledger.handler, ledger.feed, ledger.mapper, ledger.openings, copies)
+    return Erasing(ledger.handler, ledger.feed, ledger.mapper, ledger.openings, copies, foundation.keys)
 
 
 def erasing_again(foundation: Foundation) -> ErasingAgain:

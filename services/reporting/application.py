@@ -10,6 +10,7 @@ from contracts.calls import Call
 from contracts.canonical import decode
 from contracts.events.reporting import ReportPublished
 from contracts.ids import TenantId, derive_id
+from contracts.zones import TZDATA_VERSION, zone_of
 from infra.event_store.feed import Feed
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from infra.event_store.repository import Aggregate, Repository
@@ -26,7 +27,7 @@ from services.reporting.domain.errors import (
     TimeZoneMissing,
 )
 from services.reporting.domain.model import build, figures_of, model_bytes, restates
-from services.reporting.domain.period import TZDATA_VERSION, explicit_bounds, load_zone, month_bounds
+from services.reporting.domain.period import explicit_bounds, month_bounds
 from services.reporting.domain.scope import Scope
 
 REPORT = Aggregate(report.CATEGORY, report.Report, report.evolve)
@@ -92,7 +93,7 @@ class Reports:
 
         async def work(unit: Unit) -> None:
             loaded = await unit.load(REPORT, command.report_id)
-            unit.append(loaded, report.confirm(loaded.state, command))
+            unit.append(loaded, report.confirm(loaded.state, command, call.actor.id))
 
         return await self._handler.handle(call, command, work)
 
@@ -135,7 +136,7 @@ class Reports:
         time_zone = command.time_zone or self._time_zones(call.tenant_id)
         if time_zone is None:
             raise TimeZoneMissing
-        load_zone(time_zone)
+        zone_of(time_zone)
         if isinstance(command.period, Month):
             bounds = month_bounds(command.period.year, command.period.month, time_zone)
         else:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 import contracts.events
-from contracts.commands import Command, Private, command_digest
+from contracts.commands import Command, Private, command_digest, private_words
 from contracts.events import assets, tenancy
 from contracts.events.base import (
     EVENT_CLASSES,
@@ -124,6 +124,13 @@ def test_a_commands_digest_leaves_out_private_values_and_the_request_id() -> Non
     assert digest(title="other") != same
     one, two = ({"name": name, "age": 1} for name in ("Ann", "Bob"))
     assert digest(people=[one]) == digest(people=[two]) != same
+
+
+def test_a_commands_private_words_are_told_with_their_places() -> None:
+    command = WriteDown(
+        tenant_id=TenantId("clinic"), request_id="r1", title="t", text="x", people=(Person(name="Ann", age=1),)
+    )
+    assert private_words(command) == [("/text", "x"), ("/people/0/name", "Ann")]
 
 
 def test_importing_the_package_fills_the_registry() -> None:

@@ -61,10 +61,10 @@ class Outcome:
 
 
 class Worker:
-    """The process under test. It is started again after each kill."""
+    """The process under test. It is started again after each kill. `more`: as `timer_worker` takes it."""
 
-    def __init__(self, settings: Path, ahead: Path, log: Path) -> None:
-        self._arguments = [sys.executable, "-m", "tests.faults.timer_worker", str(settings), str(ahead)]
+    def __init__(self, settings: Path, ahead: Path, log: Path, *more: str) -> None:
+        self._arguments = [sys.executable, "-m", "tests.faults.timer_worker", str(settings), str(ahead), *more]
         self._ahead, self._log = ahead, log
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -15,7 +15,7 @@ from tenet.detections.v1 import (
     detections_write_pb2,
 )
 
-from contracts.events.intelligence import SightingContributed, SightingsReported
+from contracts.events.intelligence import SightingContributed, SightingRetracted, SightingsEnded, SightingsReported
 from contracts.ids import PROVIDER, TenantId
 from infra.grpc import Client, RemoteError
 from tests.fixtures.customers import eventually
@@ -70,15 +70,23 @@ class Customer:
         first = await client.call(stub.JoinSightingSharing, request)
         assert (await client.call(stub.JoinSightingSharing, request)).position == first.position
 
-    async def is_hit(self, host: str = "ws-1") -> str:
+    async def leave(self) -> None:
+        stub = self.approver.stub(detections_sightings_write_pb2_grpc.SightingsWriteServiceStub)
+        request = detections_sightings_write_pb2.LeaveSightingSharingRequest(
+            tenant_id=self.tenant_id, request_id=request_id()
+        )
+        await self.approver.call(stub.LeaveSightingSharing, request)
+
+    async def is_hit(self, host: str = "ws-1", address: str = HIT) -> str:
         """The detection that waits for a person after a connection to the bad address."""
-        sent = await self.service.ingest(self.sensor, self.tenant_id, connection(host, HIT))
+        sent = await self.service.ingest(self.sensor, self.tenant_id, connection(host, address))
         answer = await triage(self.analyst, sent.position, self.tenant_id)
         return str(answer.items[0].detection_id)
 
     async def judges(
         self, detection_id: str, *, label: "common.Label.ValueType" = common.LABEL_AMBER, malicious: bool = True
-    ) -> None:
+    ) -> int:
+        """The position of the verdict."""
         verdict = common.VERDICT_MALICIOUS if malicious else common.VERDICT_BENIGN_EXPECTED
         request = detections_write_pb2.ValidateDetectionRequest(
             tenant_id=self.tenant_id,
@@ -89,7 +97,17 @@ class Customer:
             rationale="It called its master.",
             evidence=[common.EvidenceInput(label=label, summary="seen in the capture")],
         )
-        await self.analyst.call(writes(self.analyst).ValidateDetection, request)
+        return int((await self.analyst.call(writes(self.analyst).ValidateDetection, request)).position)
+
+    async def withdraws(self, detection_id: str, verdict: int) -> None:
+        request = detections_write_pb2.WithdrawDetectionValidationRequest(
+            tenant_id=self.tenant_id,
+            request_id=request_id(),
+            detection_id=detection_id,
+            validation_position=verdict,
+            reason="It was our own scanner.",
+        )
+        await self.analyst.call(writes(self.analyst).WithdrawDetectionValidation, request)
 
     async def told(self, at: int | None = None) -> Sequence[detections_sightings_read_pb2.ReportedSightings]:
         stub = self.analyst.stub(detections_sightings_read_pb2_grpc.SightingsReadServiceStub)
@@ -100,7 +118,8 @@ class Customer:
 
 async def contributed(service: Service) -> list[SightingContributed]:
     events = await service.foundation.ledger.feed.read(PROVIDER, 0, 1_000)
-    return [each.event for each in events if isinstance(each.event, SightingContributed)]
+    found = [each.event for each in events if isinstance(each.event, SightingContributed)]
+    return [each for each in found if each.subject_id == BAD["id"]]
 
 
 async def test_sightings_of_several_customers_reach_a_further_one_without_a_name(service: Service) -> None:
@@ -164,6 +183,56 @@ async def test_sightings_of_several_customers_reach_a_further_one_without_a_name
     unsharing = await triage(alone.analyst, 0, alone.tenant_id)
     assert unsharing.items
     assert all("sightings" in item.missing_inputs for item in unsharing.items)
+
+
+async def test_a_sighting_whose_verdict_is_withdrawn_is_taken_back_without_a_name(service: Service) -> None:
+    bad = indicator("[ipv4-addr:value = '203.0.113.67']", object_marking_refs=[GREEN])
+    await imported(await service.client("admin"), bundle(bad), source="withdrawn")
+    first, second, third = [await Customer.of(service) for _ in range(3)]
+    child, further = await Customer.of(service, parent=second.tenant_id), await Customer.of(service)
+    waiting = await further.is_hit(address="203.0.113.67")
+    verdicts: dict[str, tuple[str, int]] = {}
+    for customer in (first, second, child, third):
+        hit = await customer.is_hit(address="203.0.113.67")
+        verdicts[customer.tenant_id] = hit, await customer.judges(hit)
+    (told,) = await eventually(further.told, LIMIT)
+    assert (told.subject_id, told.at_least) == (bad["id"], 3)
+
+    # Of one tree another verdict says the same still: nothing is taken back.
+    await second.withdraws(*verdicts[second.tenant_id])
+    # This one's sighting goes, also after it left the sharing, and with it what the further customer was told.
+    await first.leave()
+    await first.withdraws(*verdicts[first.tenant_id])
+    await eventually(lambda: _ended(further), LIMIT)
+    feed = service.foundation.ledger.feed
+    events = await feed.read(TenantId(further.tenant_id), 0)
+    (ended,) = [each for each in events if isinstance(each.event, SightingsEnded)]
+    (retracted,) = [each for each in await feed.read(PROVIDER, 0, 1_000) if isinstance(each.event, SightingRetracted)]
+    assert len(await further.told(ended.position - 1)) == 1, "as it was known before"
+    assert not await further.told(ended.position)
+    for ledger, position in ((TenantId(further.tenant_id), ended.position), (PROVIDER, retracted.position)):
+        (entry,) = await feed.read_entries(ledger, position, 1)
+        assert not any(each.tenant_id.encode() in entry.entry for each in (first, second, third, child))
+    assert (
+        retracted.event.contributor.encode()
+        not in (await feed.read_entries(TenantId(further.tenant_id), ended.position, 1))[0].entry
+    )
+
+    # The queue counts it no more, for what waits and for what comes.
+    later = await further.is_hit("ws-2", address="203.0.113.67")
+    answer = await triage(further.analyst, ended.position, further.tenant_id)
+    items = {item.detection_id: item for item in answer.items}
+    assert {items[waiting].sightings, items[later].sightings} == {0}
+    before = await further.analyst.call(
+        reads(further.analyst).ListTriageQueue,
+        detections_read_pb2.ListTriageQueueRequest(tenant_ids=[further.tenant_id], at_position=ended.position - 1),
+    )
+    assert [item.sightings for item in before.items] == [3]
+    assert before.items[0].priority > items[waiting].priority
+
+
+async def _ended(customer: Customer) -> bool:
+    return not await customer.told()
 
 
 async def test_only_the_customer_decides_to_share(service: Service) -> None:

@@ -30,7 +30,14 @@ VIEWS = {"tenet_projection_entries", "tenet_projection_tenants_behind"}
 OWN = {
     "tenancy": VIEWS,
     "assets": {*VIEWS, "tenet_policy_reactions", "tenet_policy_tenants_behind"},
-    "detections": {*VIEWS, "tenet_telemetry_records", "tenet_telemetry_batch_seconds", "tenet_detections"},
+    "detections": {
+        *VIEWS,
+        "tenet_telemetry_records",
+        "tenet_telemetry_batch_seconds",
+        "tenet_telemetry_stage_seconds",
+        "tenet_triage_seconds",
+        "tenet_detections",
+    },
     "cases": {*VIEWS, "tenet_policy_reactions", "tenet_policy_tenants_behind", "tenet_timers"},
     "reporting": VIEWS,
     "ledger": set(),

@@ -161,7 +161,8 @@ class Ledgers:
     async def _erase(self, tenant_id: TenantId) -> None:
         ledger = self.ledger
         keeping = Keeping(ledger.handler, ledger.repository, ledger.feed, ledger.openings)
-        erasing = Erasing(ledger.handler, ledger.feed, ledger.mapper, ledger.openings, ServerCopies(self.copies.parent))
+        copies = ServerCopies(self.copies.parent)
+        erasing = Erasing(ledger.handler, ledger.feed, ledger.mapper, ledger.openings, copies, self.keys)
         hold_id, _ = await keeping.place_hold(
             call := a_call(tenant_id, "principal-one"),
             PlaceHold(tenant_id=tenant_id, request_id=call.request_id, subjects=("nobody",), matter="one more"),

@@ -158,6 +158,11 @@ class Keyset:
 def identity_of(
     name: str, version: int, tenant_ids: Sequence[TenantId], conditions: Sequence[Condition], at: Mapping[TenantId, int]
 ) -> tuple[Any, ...]:
-    """What must be equal from page to page for a token to be good."""
-    filters = [(condition.column, condition.comparison.name, str(condition.value)) for condition in conditions]
+    """What must be equal from page to page for a token to be good. A time that is compared with may move on, as that of
+    a filter for what is not over yet does between two calls.
+    """
+    filters = [
+        (each.column, each.comparison.name, "" if isinstance(each.value, datetime) else str(each.value))
+        for each in conditions
+    ]
     return name, version, sorted(tenant_ids), filters, sorted(at.items())

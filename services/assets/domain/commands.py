@@ -5,7 +5,8 @@ from datetime import datetime
 
 from contracts.commands import Command, Private
 from contracts.events.assets import AssetClass, AssetKind, FindingKind, VulnerabilityFeed
-from contracts.events.base import Value
+from contracts.events.base import Sealed, Value
+from contracts.events.discovery import DiscoveryBound
 from contracts.events.subjects import Sight, Verdict
 from contracts.labels import Label
 
@@ -119,6 +120,30 @@ class VerifyFindingFix(Command):
     observation: EvidenceBrought
 
 
+class ReportNewcomer(Command):
+    """`called` refers to what telemetry calls the host, as it was sealed when the host was discovered."""
+
+    host_id: str
+    called: Sealed
+    source: str
+
+
+class ReportMoreNewcomers(Command):
+    """There are more new hosts than are recorded: than `limit` of a `day`, or of all."""
+
+    bound: DiscoveryBound
+    day: str
+    limit: int
+
+
+class ResolveNewcomer(Command):
+    """The asset that was registered at `position` is the host."""
+
+    host_id: str
+    asset_id: str
+    position: int
+
+
 class ReassessFinding(Command):
     finding_id: str
 
@@ -129,3 +154,20 @@ class ImportVulnerabilityFeed(Command):
     feed: VulnerabilityFeed
     sha256: str
     released_at: datetime | None
+
+
+class ScheduleVulnerabilityFeed(Command):
+    feed: VulnerabilityFeed
+    url: str
+    interval_minutes: int
+
+
+class UnscheduleVulnerabilityFeed(Command):
+    feed: VulnerabilityFeed
+
+
+class NoteVulnerabilityFeedFetch(Command):
+    """`refusal` is why the feed was not fetched, None where it was."""
+
+    feed: VulnerabilityFeed
+    refusal: str | None

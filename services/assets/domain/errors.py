@@ -170,6 +170,15 @@ class FeedFromTheFuture(InvalidArgument):
         super().__init__("This version is dated in the future.", metadata={"version": version})
 
 
+class FeedNotScheduled(FailedPrecondition):
+    """There is no address that the feed is fetched from."""
+
+    reason = "FEED_NOT_SCHEDULED"
+
+    def __init__(self, feed: str) -> None:
+        super().__init__("The feed has no schedule.", metadata={"feed": feed})
+
+
 class VulnerabilityUnknown(NotFound):
     """No feed at hand speaks of it."""
 

@@ -7,7 +7,7 @@ from tenet.assets.v1 import assets_pb2 as pb
 from tenet.assets.v1 import assets_read_pb2 as rpc
 
 from contracts.ids import TenantId
-from infra.answering import Answering, asked, next_page, sight
+from infra.answering import Answering, asked, identified, next_page, sight
 from infra.grpc import Context
 from infra.keys import KeyStore
 from infra.keys.blind_index import address_index, name_index
@@ -79,8 +79,10 @@ class AssetsReadServicer:
         return rpc.GetFindingResponse(finding=finding, sight=sight(FINDINGS, found.position))
 
     async def ListFindings(self, request: rpc.ListFindingsRequest, context: Context) -> rpc.ListFindingsResponse:
-        states = [named(FINDING_STATES, state) for state in request.states] or OPEN_STATES
-        where = [one_of("state", [state.value for state in states])]
+        where = identified(request)
+        states = [named(FINDING_STATES, state) for state in request.states] or (() if where else OPEN_STATES)
+        if states:
+            where.append(one_of("state", [state.value for state in states]))
         if request.HasField("kind"):
             where.append(equal("kind", named(FINDING_KINDS, request.kind).value))
         if request.asset_id:

@@ -107,7 +107,7 @@ def finding_message(place: Place, row: FindingRow, asset_value: int | None, open
         exposure=EXPOSURES[row.exposure] if row.exposure else None,
         likelihood_millionths=row.likelihood_millionths,
         known_exploited=row.known_exploited,
-        missing=row.missing,
+        missing=row.missing if asset_value is not None else (*row.missing, "asset_value"),
         asset_value=asset_value,
         detail=opened.text(row.detail),
         label=LABELS[row.label],

@@ -13,6 +13,7 @@ from services.cases.application.grounds import actions_of, attempts_of, loaded_c
 from services.cases.application.qualifying import certified_for_step
 from services.cases.connectors.registry import Connectors
 from services.cases.domain import action as deciding
+from services.cases.domain import action_end
 from services.cases.domain.commands import (
     AcknowledgeAction,
     CancelActions,
@@ -142,14 +143,14 @@ class Acting:
 
         async def work(unit: Unit) -> None:
             action = await unit.load(ACTION, command.action_id)
-            ended = deciding.expire(action.state, call.now)
+            ended = action_end.expire(action.state, call.now)
             unit.append(action, ended)
             if ended:
                 reverse = await unit.load(ACTION, deciding.reverse_id_of(command.action_id, 1))
                 if not reverse.state.exists:
                     # An unhealthy connector does not keep the reverse from being due: sending it is tried, and a person
                     # is called when that fails.
-                    event = deciding.reverse_action(action.state, [reverse.state], 1, connector_healthy=True)
+                    event = action_end.reverse_action(action.state, [reverse.state], 1, connector_healthy=True)
                     unit.append(reverse, [event])
 
         return await self._handler.handle(call, command, work)
@@ -167,7 +168,7 @@ class Acting:
             if rehearsal:
                 raise ActionState("The connector only rehearses now; nothing can be reversed through it.")
             states = [attempt.state for attempt in earlier]
-            event = deciding.reverse_action(action.state, states, command.attempt, connector_healthy=healthy)
+            event = action_end.reverse_action(action.state, states, command.attempt, connector_healthy=healthy)
             unit.append(earlier[-1], [event])
 
         return await self._handler.handle(call, command, work)
@@ -176,7 +177,7 @@ class Acting:
         async def work(unit: Unit) -> None:
             action = await unit.load(ACTION, command.action_id)
             reverse = await unit.load(ACTION, command.by_action_id)
-            unit.append(action, deciding.settle_reversal(action.state, reverse.state))
+            unit.append(action, action_end.settle_reversal(action.state, reverse.state))
 
         return await self._handler.handle(call, command, work)
 
@@ -192,7 +193,7 @@ class Acting:
                 subject = await required_subject(unit, plan.subject.kind, plan.subject.id)
                 still_stands(subject.state, plan.subject)
             except (NotValidated, ValidationWithdrawn):
-                for step, event in deciding.cancel_actions(case.state, await actions_of(unit, plan)):
+                for step, event in action_end.cancel_actions(case.state, await actions_of(unit, plan)):
                     loaded = await unit.load(ACTION, deciding.action_id_of(plan.plan_id, step.step_id, 1))
                     unit.append(loaded, [event])
 

@@ -11,8 +11,9 @@ from services.cases.application.grounds import (
     loaded_case,
     required_subject,
 )
-from services.cases.domain import case as deciding
-from services.cases.domain.action import settled
+from services.cases.domain import case_life as deciding
+from services.cases.domain.action_end import settled
+from services.cases.domain.case import case_id_of, in_work
 from services.cases.domain.commands import (
     AddEvidence,
     AddNote,
@@ -21,6 +22,7 @@ from services.cases.domain.commands import (
     LinkSubject,
     OpenCase,
     ReopenCase,
+    TakeUpAgain,
 )
 from services.cases.domain.ruling import Situation, priority_of
 from services.cases.domain.tasks import closing_tasks
@@ -34,7 +36,7 @@ class CaseWork:
     async def open_case(self, call: Call, command: OpenCase) -> Committed:
         async def work(unit: Unit) -> None:
             subject = await required_subject(unit, command.subject_kind, command.subject_id)
-            case_id = deciding.case_id_of(command.tenant_id, subject.state)
+            case_id = case_id_of(command.tenant_id, subject.state)
             case = await loaded_case(unit, case_id)
             found = await self._charters.find(unit)
             assets = await assets_of(unit, subject.state.asset_ids)
@@ -51,9 +53,17 @@ class CaseWork:
     async def link_subject(self, call: Call, command: LinkSubject) -> Committed:
         async def work(unit: Unit) -> None:
             case = await loaded_case(unit, command.case_id)
-            deciding.in_work(case.state)
+            in_work(case.state)
             subject = await required_subject(unit, command.subject_kind, command.subject_id)
             unit.append(case, [deciding.link_subject(case.state, subject.state, subject.version)])
+
+        return await self._handler.handle(call, command, work)
+
+    async def take_up_again(self, call: Call, command: TakeUpAgain) -> Committed:
+        async def work(unit: Unit) -> None:
+            case = await loaded_case(unit, command.case_id)
+            subject = await required_subject(unit, command.subject_kind, command.subject_id)
+            unit.append(case, deciding.take_up_again(case.state, subject.state, subject.version))
 
         return await self._handler.handle(call, command, work)
 
@@ -97,7 +107,7 @@ class CaseWork:
     async def close_case(self, call: Call, command: CloseCase) -> Committed:
         async def work(unit: Unit) -> None:
             case = await loaded_case(unit, command.case_id)
-            deciding.in_work(case.state)
+            in_work(case.state)
             stands = await anything_stands(unit, case.state)
             merged = [(await loaded_case(unit, each)).state for each in case.state.merged_cases]
             tasks = sum(len(each.open_tasks) for each in merged)

@@ -17,7 +17,7 @@ from services.cases.application.service_levels import service_level_of
 from services.cases.domain import enquiry as asking
 from services.cases.domain import notice as telling
 from services.cases.domain import service_level
-from services.cases.domain.case import in_work
+from services.cases.domain.case import existing, in_work
 from services.cases.domain.commands import (
     AcknowledgeNotice,
     AnswerEnquiry,
@@ -78,6 +78,8 @@ class Conversing:
 
         async def work(unit: Unit) -> None:
             detection = await unit.load(SUBJECTS[SubjectKind.DETECTION], command.detection_id)
+            if command.case_id is not None:
+                existing((await loaded_case(unit, command.case_id)).state)
             found = await self._charters.in_force(unit)
             assets = [(await unit.load(ASSET, asset_id)).state for asset_id in detection.state.asset_ids]
             enquiry = await unit.load(ENQUIRY, derive_id("enquiry", call.request_key))

@@ -8,7 +8,7 @@ from services.cases.application.aggregates import SUBJECTS
 from services.cases.application.charters import Charters
 from services.cases.application.grounds import actions_of, assets_of, loaded_case, required_subject
 from services.cases.domain import merging as deciding
-from services.cases.domain.action import settled
+from services.cases.domain.action_end import settled
 from services.cases.domain.case import Case, case_id_of, in_work
 from services.cases.domain.errors import NotValidated, SubjectNotLinked, ValidationWithdrawn
 from services.cases.domain.ruling import Situation, priority_of

@@ -2,11 +2,12 @@
 
 from contracts.calls import Call
 from contracts.events.cases import EnquirySent, NoticeSent
+from contracts.events.messages import MessageAbout
 from contracts.ids import TenantId
 from infra.event_store.feed import Feed
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from infra.event_store.repository import Repository
-from services.cases.application.aggregates import MESSAGE
+from services.cases.application.aggregates import MESSAGE, NOTICE
 from services.cases.application.charters import Charters
 from services.cases.domain import message as posting
 from services.cases.domain.commands import AcceptMessage, AttemptMessage, DispatchMessage, LoseMessage, RefuseMessage
@@ -30,10 +31,18 @@ class Messaging:
         return (await self._repository.load(tenant_id, MESSAGE, message_id)).state
 
     async def dispatch_message(self, call: Call, command: DispatchMessage) -> Committed:
-        """Records the intent; a policy sends it. Nothing where no channel brings messages by itself."""
+        """Records the intent; a policy sends it.
+
+        Nothing where no channel brings messages by itself, nor over a further channel once somebody has answered.
+        """
         of = await self.told_at(command.tenant_id, command.about_position)
 
         async def work(unit: Unit) -> None:
+            if command.after and of.about is MessageAbout.NOTICE:
+                notice = await unit.load(NOTICE, of.id)
+                if notice.state.acknowledged:
+                    return
+                unit.require(notice)
             found = await self._charters.in_force(unit)
             channel = posting.channel_for(found.force.charter, of, command.after)
             if channel is None:

@@ -8,8 +8,8 @@ from typing import Protocol
 import structlog
 from prometheus_client import Gauge
 
-from contracts.errors import TenetError
 from contracts.ids import TenantId
+from infra.read_database.verdicts import reason_of
 
 LOOK_SECONDS = 30.0
 UNCOVERED = Gauge("tenet_on_call_uncovered_tenants", "Active tenants for whom nobody is on call now.", ("reason",))
@@ -43,8 +43,8 @@ class OnCallWatch:
         while True:
             try:
                 await self.look()
-            except TenetError as error:
-                log.warning("on_call_not_looked_at", reason=error.reason)
+            except Exception as error:  # noqa: BLE001  # A watch that ended at a surprise would be missed by nobody.
+                log.warning("on_call_not_looked_at", reason=reason_of(error))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:

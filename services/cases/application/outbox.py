@@ -18,6 +18,7 @@ from contracts.ids import TenantId
 from infra.read_database.database import ReadDatabase
 from infra.read_database.locks import Locks
 from infra.read_database.sources import Tenants
+from infra.read_database.verdicts import reason_of
 
 MAX_UNDER_WAY = 32
 """Intents that one process carries out at the same time."""
@@ -70,8 +71,8 @@ class Outbox:
             try:
                 async with Locks.open(self._database) as locks:
                     await self._work(locks)
-            except TenetError as error:
-                log.warning("outbox_interrupted", outbox=self._name, reason=error.reason)
+            except Exception as error:  # noqa: BLE001  # Nothing may end the carrying out but its owner.
+                log.warning("outbox_interrupted", outbox=self._name, reason=reason_of(error))
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def _work(self, locks: Locks) -> None:

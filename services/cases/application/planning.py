@@ -7,7 +7,13 @@ from infra.event_store.handler import CommandHandler, Committed, Unit
 from infra.event_store.repository import Repository
 from services.cases.application.aggregates import CASE, SUBJECTS
 from services.cases.application.charters import Charters
-from services.cases.application.grounds import actions_of, assets_of, loaded_case, standing_subjects
+from services.cases.application.grounds import (
+    actions_of,
+    assets_of,
+    loaded_case,
+    required_subject,
+    standing_subjects,
+)
 from services.cases.application.qualifying import certified_for_step
 from services.cases.domain import plan as deciding
 from services.cases.domain.case import in_work
@@ -21,6 +27,7 @@ from services.cases.domain.commands import (
 )
 from services.cases.domain.repertoire import PERSON
 from services.cases.domain.ruling import Situation, rule
+from services.cases.domain.subjects import still_stands
 from services.cases.domain.tripwire import tripwire_hit
 from services.cases.domain.who import Who
 
@@ -94,6 +101,10 @@ class Planning:
             step, line = deciding.step_of(plan, command.step_id), plan.decided.line
             # A connector's step was gated when it was dispatched; a process may note that it is done.
             if step.connector == PERSON:
+                if step.active:
+                    # A response, as a dispatch is: it rests on the verdict of the plan, not on any of the case's.
+                    subject = await required_subject(unit, plan.subject.kind, plan.subject.id)
+                    still_stands(subject.state, plan.subject)
                 await certified_for_step(unit, self._repository, self._charters, line, step, Who.of(call))
             tried = [action for each, action in await actions_of(unit, plan) if each.step_id == command.step_id]
             verified = any(action.ever_effective for action in tried)

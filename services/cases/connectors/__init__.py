@@ -1,1 +1,1 @@
-"""How actions leave: one port, and what stands behind it."""
+"""How actions and messages leave: a port for each, and what stands behind it."""

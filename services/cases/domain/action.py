@@ -5,7 +5,7 @@
         ├─ refused         (nothing took effect)
         └─ lost            (unknown; a person finds out, and records a verification)
 
-A first event `ActionCancelled` or `ActionRehearsed` is also a last one.
+A first event `ActionCancelled` or `ActionRehearsed` is also a last one. How an effect ends is in `action_end.py`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from contracts.events.base import Event, Recorded, Sealed
+from contracts.events.base import Recorded, Sealed
 from contracts.events.cases import (
     ActionAcknowledged,
     ActionCancelled,
@@ -35,26 +35,21 @@ from contracts.ids import derive_id
 from services.cases.domain.case import Case, Plan
 from services.cases.domain.commands import DispatchAction, RefuseAction, VerifyAction
 from services.cases.domain.errors import (
-    ActionsOpen,
     ActionState,
     ActionUnknown,
     AlreadyDispatched,
     ConnectorUnhealthy,
     InvestigateOnly,
     NotAnAction,
-    NotReversible,
     ProtectedClass,
     TargetUnaddressable,
 )
 from services.cases.domain.plan import current_plan, in_order, standing_approvals, step_of, under_charter
 from services.cases.domain.preauthorisation import Preauthorisations, covering
-from services.cases.domain.repertoire import PERSON, Deed, deed_of, fits, reverse_of
+from services.cases.domain.repertoire import PERSON, Deed, deed_of, fits
 from services.cases.domain.ruling import CharterInForce, may_run_now
 from services.cases.domain.subjects import Asset, Subject, known, still_stands
 from services.cases.domain.who import Who, sealed_evidence
-
-MAX_ATTEMPTS = 20
-CANCELLED_BY_VERDICT = "VALIDATION_WITHDRAWN"
 
 ActionEvent = (
     ActionDispatched
@@ -83,10 +78,6 @@ class Status(StrEnum):
     REHEARSED = "rehearsed"
 
 
-UNSETTLED = frozenset({Status.DISPATCHED, Status.ACKNOWLEDGED, Status.LOST, Status.VERIFICATION_FAILED, Status.EXPIRED})
-"""What a case cannot be closed with: nobody knows what is so, or an effect still has to end."""
-OVERTAKEN = frozenset({Status.LOST, Status.VERIFICATION_FAILED})
-"""What says nothing any more once a later attempt of the same step was seen to work."""
 MAY_BE_TRIED_AGAIN = frozenset({Status.REFUSED, Status.LOST, Status.VERIFICATION_FAILED, Status.REHEARSED})
 
 
@@ -174,7 +165,7 @@ def dispatch_action(
     _allowed_on(deed, target, around.force)
     _allowed_now(step, target, plan.decided.precedence, who.now, around.force)
     approvals, preauthorised = _authority(plan, step, target, who, around)
-    _not_yet_tried(around.attempts)
+    not_yet_tried(around.attempts)
     if not around.connector_healthy:
         raise ConnectorUnhealthy("The connector does not answer.", metadata={"connector": step.connector})
     basis = ActionFact(
@@ -278,7 +269,7 @@ def _authority(
             assert_never(step.authority)
 
 
-def _not_yet_tried(attempts: Sequence[Action]) -> None:
+def not_yet_tried(attempts: Sequence[Action]) -> None:
     """Each attempt is made once, and a further one only after the one before came to nothing."""
     *before, present = attempts
     if present.exists:
@@ -335,108 +326,3 @@ def verify_action(action: Action, command: VerifyAction, request_key: str) -> Ac
     return ActionVerificationFailed(
         action_id=action.action_id, observation=observation, path=command.path, reason=command.reason or "NO_EFFECT"
     )
-
-
-def expire(action: Action, now: datetime) -> list[ActionExpired]:
-    """The end of a limited effect. Nothing when it has ended already, or never began."""
-    intent = known_action(action)
-    if intent.expires_at is None or now < intent.expires_at:
-        raise ActionState("The action's time is not over.")
-    if action.status in (Status.REFUSED, Status.REVERSED, Status.EXPIRED):
-        return []
-    return [ActionExpired(action_id=action.action_id)]
-
-
-def reverse_action(
-    action: Action, earlier: Sequence[Action], attempt: int, connector_healthy: bool
-) -> ActionDispatched:
-    """The dispatch of the reverse. It rests on what the action itself rested on and needs no standing verdict.
-
-    Ending an effect is no response: an isolation must not outlive the verdict that it was made for, just because the
-    verdict is gone. `earlier` are the reverse's attempts up to the present one.
-    """
-    intent = known_action(action)
-    deed = deed_of(intent.action, intent.argument)
-    back = reverse_of(deed) if deed else None
-    if back is None or intent.reverses_action_id is not None:
-        raise NotReversible("This action has no reverse.", metadata={"action_id": action.action_id})
-    if action.status in (Status.REFUSED, Status.REVERSED):
-        raise ActionState(f"The action is {action.status.value}; there is nothing to reverse.")
-    _not_yet_tried(earlier)
-    if not connector_healthy:
-        raise ConnectorUnhealthy("The connector does not answer.", metadata={"connector": intent.connector})
-    return intent.model_copy(
-        update={
-            "action_id": reverse_id_of(action.action_id, attempt),
-            "attempt": attempt,
-            "action": back.action,
-            "argument": back.argument,
-            "expires_at": None,
-            "reverses_action_id": action.action_id,
-        }
-    )
-
-
-def settle_reversal(action: Action, reverse: Action) -> list[ActionReversed]:
-    intent = known_action(reverse)
-    known_action(action)
-    if intent.reverses_action_id != action.action_id or reverse.status is not Status.VERIFIED:
-        raise ActionState("Only a verified reverse ends an action's effect.")
-    if action.status is Status.REVERSED:
-        return []
-    return [ActionReversed(action_id=action.action_id, by_action_id=reverse.action_id)]
-
-
-def settled(actions: Sequence[Action], *, verdict_withdrawn: bool) -> None:
-    """Raises ActionsOpen while an action of the case is under way, unknown, or has an effect that ought to end.
-
-    `actions` come attempt after attempt. An attempt that failed or was lost is settled by a later one of its step that
-    was seen to work. Where the verdict was withdrawn, every effect that can be reversed ought to end.
-    """
-    achieved = {_step_of(action): place for place, action in enumerate(actions) if action.ever_effective}
-    for place, action in enumerate(actions):
-        if action.status in OVERTAKEN and achieved.get(_step_of(action), -1) > place:
-            continue
-        if action.exists and (action.status in UNSETTLED or (verdict_withdrawn and _in_force(action))):
-            raise ActionsOpen(
-                "An action's outcome is open; verify it, or reverse it.",
-                metadata={"action_id": action.action_id, "status": action.status.value},
-            )
-
-
-def _step_of(action: Action) -> tuple[str, str]:
-    intent = action.dispatched
-    return (intent.basis.plan_id, intent.basis.step_id) if intent else ("", "")
-
-
-def _in_force(action: Action) -> bool:
-    intent = action.dispatched
-    deed = deed_of(intent.action, intent.argument) if intent else None
-    return action.status is Status.VERIFIED and deed is not None and deed.reverse is not None
-
-
-def cancel_actions(case: Case, actions: Sequence[tuple[Step, Action]]) -> list[tuple[Step, Event]]:
-    """One cancellation for each step of the plan that a connector would do and that was not dispatched."""
-    plan = case.plan
-    if plan is None:
-        return []
-    return [
-        (
-            step,
-            ActionCancelled(
-                action_id=action_id_of(plan.plan_id, step.step_id, 1),
-                basis=ActionFact(
-                    case_id=case.case_id,
-                    plan_id=plan.plan_id,
-                    plan_digest=plan.digest,
-                    step_id=step.step_id,
-                    subject=plan.subject,
-                    approval_positions=(),
-                    preauthorisation_position=None,
-                ),
-                reason=CANCELLED_BY_VERDICT,
-            ),
-        )
-        for step, action in actions
-        if not action.exists and step.connector != PERSON
-    ]

@@ -17,9 +17,9 @@ from contracts.errors import FieldViolation
 from contracts.events.base import Recorded
 from contracts.events.people import CalendarDefinition, CalendarPublished, CalendarRef
 from contracts.ids import TenantId, derive_id
+from contracts.zones import TZDATA_VERSION, instant_of, zone_of
 from services.cases.domain.people_errors import CalendarInvalid, CalendarNeverOpens, CalendarUnknown
 from services.cases.domain.shifts import Span
-from services.cases.domain.zones import TZDATA_VERSION, instant_of, zone_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MAX_DAYS_AHEAD = 3_660

@@ -8,7 +8,7 @@ change without a new approval, meaning cannot.
 from collections.abc import Hashable, Sized
 from enum import StrEnum
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -18,8 +18,9 @@ from contracts.canonical import digest
 from contracts.errors import FieldViolation
 from contracts.events.assets import AssetClass
 from contracts.events.cases import Authority, Mode, Priority, ResponseType
+from contracts.zones import TimeZoneUnknown, zone_of
 from services.cases.domain.errors import CharterInvalid
-from services.cases.domain.repertoire import NOTIFY, READ_BACK, TASK
+from services.cases.domain.repertoire import READ_BACK
 from services.cases.domain.windows import Window
 
 MAX_TEXT_LENGTH = 262_144
@@ -147,10 +148,6 @@ class StepRule(Part):
     certification: Annotated[str, Field(pattern=r"^([a-z][a-z0-9-]{0,62})?$", exclude_if=_unsaid)] = ""
     """What the person has to be certified for who does the step, or has it done by a connector; empty: nothing."""
 
-    @property
-    def automatable(self) -> bool:
-        return self.do not in (TASK, NOTIFY)
-
 
 class Where(StrEnum):
     CASE = "case"
@@ -229,8 +226,10 @@ class Charter(Part):
     @field_validator("time_zone")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError("is not an IANA time zone")
+        try:
+            zone_of(value)
+        except TimeZoneUnknown:
+            raise ValueError("is not an IANA time zone") from None
         return value
 
     @model_validator(mode="after")
@@ -241,7 +240,7 @@ class Charter(Part):
 
     @property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.time_zone)
+        return zone_of(self.time_zone)
 
     def line(self, line_id: str) -> Line | None:
         return next((line for line in self.lines if line.id == line_id), None)

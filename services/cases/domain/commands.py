@@ -33,6 +33,14 @@ class LinkSubject(Command):
     subject_id: str
 
 
+class TakeUpAgain(Command):
+    """A subject of the case has a new verdict: the case is opened again if it was closed, and rests on that one."""
+
+    case_id: str
+    subject_kind: SubjectKind
+    subject_id: str
+
+
 class AssignCase(Command):
     case_id: str
     principal_id: str

@@ -19,7 +19,7 @@ from contracts.events.case_work import (
     VoidedBecause,
 )
 from contracts.events.cases import CaseOpened, CharterLine, Priority, SubjectLinked
-from contracts.events.subjects import SubjectRef
+from contracts.events.subjects import SubjectKind, SubjectRef
 from contracts.ids import TenantId, derive_id
 from services.cases.domain.case import Case, case_id_of, evolve_merging, fits, in_work, unmerged, without
 from services.cases.domain.errors import (
@@ -126,7 +126,7 @@ def split_case(
 def unlink_subject(case: Case, command: UnlinkSubject) -> list[Event]:
     """Raises SubjectNotLinked, CaseNeedsSubject."""
     in_work(case)
-    _is_own(case, command.subject_id)
+    _is_own(case, command.subject_id, command.subject_kind)
     left = without(case, frozenset({command.subject_id}))
     if not any(not link.via for link in left.links):
         raise CaseNeedsSubject("A case rests on at least one subject of its own; close it instead.")
@@ -163,6 +163,7 @@ def _voided(case: Case, because: VoidedBecause) -> PlanVoided:
     return PlanVoided(case_id=case.case_id, plan_id=case.plan.plan_id, because=because)
 
 
-def _is_own(case: Case, subject_id: str) -> None:
-    if not any(link.reference.id == subject_id and not link.via for link in case.links):
+def _is_own(case: Case, subject_id: str, kind: SubjectKind | None = None) -> None:
+    own = (link.reference for link in case.links if not link.via and kind in (None, link.reference.kind))
+    if not any(reference.id == subject_id for reference in own):
         raise SubjectNotLinked("The case does not rest on this subject by itself.", metadata={"subject_id": subject_id})

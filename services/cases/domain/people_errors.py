@@ -3,12 +3,6 @@
 from contracts.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 
 
-class TimeZoneUnknown(InvalidArgument):
-    """Not a time zone of the IANA database that this program brings."""
-
-    reason = "TIME_ZONE_UNKNOWN"
-
-
 class RotaInvalid(InvalidArgument):
     """The rota cannot be followed; the violations name every place."""
 

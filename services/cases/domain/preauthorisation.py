@@ -24,7 +24,9 @@ from services.cases.domain.who import Who, customers_person
 
 MAX_PREAUTHORISATION_DAYS = 366
 MAX_PREAUTHORISATIONS = 500
-"""Most signatures in a tenant's book, spent ones included."""
+"""Most signatures in a tenant's book, those included that have ended not long ago."""
+REMEMBERED = timedelta(days=366)
+"""How long the book tells a signature that has ended from one that there never was."""
 
 PreauthorisationEvent = PreauthorisationSigned | PreauthorisationRevoked
 
@@ -62,7 +64,7 @@ def evolve_preauthorisations(state: Preauthorisations, recorded: Recorded[Preaut
                 event.charter_digest,
                 event.expires_at,
             )
-            return Preauthorisations((*state.signed, fresh))
+            return Preauthorisations((*_remembered(state, recorded.recorded_at), fresh))
         case PreauthorisationRevoked():
             revoked = event.preauthorisation_id
             return Preauthorisations(
@@ -73,6 +75,11 @@ def evolve_preauthorisations(state: Preauthorisations, recorded: Recorded[Preaut
             )
         case _:
             assert_never(event)
+
+
+def _remembered(state: Preauthorisations, now: datetime) -> list[Signed]:
+    # Without an end to it, a tenant that signs every month could one day sign nothing more.
+    return [each for each in state.signed if each.expires_at + REMEMBERED > now]
 
 
 def sign_preauthorisation(
@@ -93,7 +100,7 @@ def sign_preauthorisation(
     latest = who.now + timedelta(days=MAX_PREAUTHORISATION_DAYS)
     if not who.now < command.expires_at <= latest:
         raise PreauthorisationInvalid(f"It has to end in the future and within {MAX_PREAUTHORISATION_DAYS} days.")
-    if len(state.signed) >= MAX_PREAUTHORISATIONS:
+    if len(_remembered(state, who.now)) >= MAX_PREAUTHORISATIONS:
         raise PreauthorisationInvalid(f"The book holds {MAX_PREAUTHORISATIONS} signatures, which is its limit.")
     return PreauthorisationSigned(
         preauthorisation_id=derive_id("preauthorisation", key),

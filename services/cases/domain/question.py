@@ -18,6 +18,7 @@ from contracts.events.people import (
     RotaDefinition,
 )
 from contracts.ids import derive_id
+from contracts.zones import TZDATA_VERSION
 from services.cases.domain.calendars import after
 from services.cases.domain.people_commands import AnswerQuestion, AskQuestion
 from services.cases.domain.people_errors import (
@@ -29,7 +30,6 @@ from services.cases.domain.people_errors import (
     TopicUnknown,
 )
 from services.cases.domain.who import Who
-from services.cases.domain.zones import TZDATA_VERSION
 
 QuestionEvent = QuestionAsked | QuestionRouted | QuestionAnswered | QuestionOverdue
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contracts.errors import FieldViolation
 from contracts.events.people import Desk, Layer, RotaDefinition
 from contracts.ids import is_opaque_id, is_tenant_id
-from services.cases.domain.people_errors import TimeZoneUnknown
+from contracts.zones import TimeZoneUnknown, zone_of
 from services.cases.domain.shifts import check_shift
-from services.cases.domain.zones import zone_of
 
 MAX_TENANTS, MAX_LAYERS, MAX_SHIFTS, MAX_LEADS, MAX_DESKS, MAX_EXCEPTIONS = 200, 5, 60, 10, 50, 366
 MAX_ANSWER_MINUTES, MIN_PROBE_MINUTES, MAX_PROBE_MINUTES, MAX_HORIZON_DAYS = 1_440, 5, 10_080, 90

@@ -24,6 +24,7 @@ from contracts.events.people import (
     ServiceLevelRetimed,
     ServiceLevelStarted,
 )
+from contracts.zones import TZDATA_VERSION
 from services.cases.domain.calendars import after, elapsed
 from services.cases.domain.case import Case
 from services.cases.domain.charter import Deadlines
@@ -34,7 +35,6 @@ from services.cases.domain.people_commands import (
     ResumeServiceLevel,
 )
 from services.cases.domain.people_errors import ReasonMissing, ServiceLevelState, ServiceLevelUnknown
-from services.cases.domain.zones import TZDATA_VERSION
 
 _CONTAINING = (ResponseType.CONTAIN, ResponseType.ELIMINATE)
 

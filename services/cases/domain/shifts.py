@@ -13,7 +13,7 @@ import recurring_ical_events  # type: ignore[import-untyped]  # it ships no type
 from icalendar import Calendar, Event, vRecur
 
 from contracts.events.people import Layer, Shift
-from services.cases.domain.zones import instant_of, zone_of
+from contracts.zones import instant_of, zone_of
 
 MAX_SHIFT = timedelta(days=35)
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")

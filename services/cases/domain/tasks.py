@@ -82,6 +82,6 @@ def drop_task(case: Case, command: DropTask) -> TaskDropped:
 def _is_open(case: Case, task_id: str) -> None:
     if task_id in existing(case).open_tasks:
         return
-    if not case.tasks:
+    if task_id not in case.tasks:
         raise TaskUnknown("The case has no such task.", metadata={"task_id": task_id})
     raise TaskNotOpen("The case has no such open task.", metadata={"task_id": task_id})

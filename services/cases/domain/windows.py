@@ -1,7 +1,7 @@
 """Freezes and service windows of a charter: local times in an IANA zone, right across daylight-saving changes."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -86,4 +86,4 @@ def _weekly_span(weekly: Weekly, day: date, zone: ZoneInfo) -> tuple[datetime, d
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:
     """The instant of a local time in UTC; one with an offset of its own keeps it. The earlier of two is taken."""
     aware = local if local.tzinfo else local.replace(tzinfo=zone)
-    return aware.astimezone(ZoneInfo("UTC"))
+    return aware.astimezone(UTC)

@@ -1,34 +1,12 @@
 """A customer's report that a person validated with a verdict that calls for a response has its case at once."""
 
-from typing import Any
-
-from contracts.events.base import Recorded
 from contracts.events.detections import CustomerReportValidated
-from contracts.events.subjects import CALLS_FOR_RESPONSE, SubjectKind
-from contracts.labels import Label
-from infra.read_database.policies import Origin, Policy
-from services.cases.application import CasesApplication
-from services.cases.domain.commands import OpenCase
+from contracts.events.subjects import SubjectKind
+from services.cases.policies.open_case_when_subject_validated import OpenCaseWhenSubjectValidated
 
 
-class OpenCaseWhenCustomerReportValidated(Policy):
+class OpenCaseWhenCustomerReportValidated(OpenCaseWhenSubjectValidated):
     ID = "open_case_when_customer_report_validated"
     TOPICS = frozenset({CustomerReportValidated})
-
-    def __init__(self, application: CasesApplication) -> None:
-        self._application = application
-
-    async def react(self, recorded: Recorded[Any], origin: Origin) -> None:
-        event: CustomerReportValidated = recorded.event
-        if event.verdict not in CALLS_FOR_RESPONSE:
-            return
-        call = origin.call()
-        command = OpenCase(
-            tenant_id=call.tenant_id,
-            request_id=call.request_id,
-            subject_kind=SubjectKind.CUSTOMER_REPORT,
-            subject_id=event.customer_report_id,
-            title="",
-            label=Label.AMBER,
-        )
-        await self._application.case_work.open_case(call, command)
+    KIND = SubjectKind.CUSTOMER_REPORT
+    SUBJECT = "customer_report_id"

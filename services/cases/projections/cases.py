@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from contracts.events.base import Instant, Recorded, Sealed, Value
 from contracts.events.case_work import (
@@ -50,6 +50,18 @@ class ApprovalRow(Value):
     amr: tuple[str, ...]
     auth_time: Instant | None
     expires_at: Instant
+
+    @classmethod
+    def of(cls, event: PlanApproved, stamp: Stamp) -> Self:
+        return cls(
+            stamp=stamp,
+            digest=event.digest,
+            step_ids=event.step_ids,
+            acr=event.acr,
+            amr=event.amr,
+            auth_time=event.auth_time,
+            expires_at=event.expires_at,
+        )
 
 
 class PlanRow(Value):
@@ -295,7 +307,7 @@ def _plan_after(plan: PlanRow | None, recorded: Recorded[Any]) -> PlanRow | None
             # Approvals of the order before stay visible; their digest is no longer the plan's.
             return plan.model_copy(update={"digest": event.digest, "steps": steps, "rejected": False})
         case PlanApproved():
-            return plan.model_copy(update={"approvals": (*plan.approvals, _approved(event, Stamp.of(recorded)))})
+            return plan.model_copy(update={"approvals": (*plan.approvals, ApprovalRow.of(event, Stamp.of(recorded)))})
         case PlanRejected():
             return plan.model_copy(update={"rejected": True})
         case PlanVoided():
@@ -322,16 +334,4 @@ def plan_row(event: PlanDecided, stamp: Stamp) -> PlanRow:
         steps=event.steps,
         observe_until=event.observe_until,
         decided=stamp,
-    )
-
-
-def _approved(event: PlanApproved, stamp: Stamp) -> ApprovalRow:
-    return ApprovalRow(
-        stamp=stamp,
-        digest=event.digest,
-        step_ids=event.step_ids,
-        acr=event.acr,
-        amr=event.amr,
-        auth_time=event.auth_time,
-        expires_at=event.expires_at,
     )

@@ -21,6 +21,7 @@ from contracts.events.cases import (
 )
 from contracts.events.people import CasePriorityChanged
 from infra.read_database.views import DocumentView
+from services.cases.domain.ruling import needs_customer
 from services.cases.projections.cases import ApprovalRow
 from services.cases.projections.stamp import Stamp
 
@@ -79,7 +80,7 @@ class PendingApprovals(DocumentView[PendingRow]):
             return None
         match event:
             case PlanDecided():
-                steps = tuple(step for step in event.steps if _needs_word(step))
+                steps = tuple(step for step in event.steps if needs_customer(step))
                 return PendingRow(
                     case_id=key,
                     priority=document.priority,
@@ -93,7 +94,9 @@ class PendingApprovals(DocumentView[PendingRow]):
             case PlanReordered():
                 return document.model_copy(update={"digest": event.digest, "approvals": ()})
             case PlanApproved():
-                return document.model_copy(update={"approvals": (*document.approvals, _approval(event, recorded))})
+                return document.model_copy(
+                    update={"approvals": (*document.approvals, ApprovalRow.of(event, Stamp.of(recorded)))}
+                )
             case StepCompleted():
                 left = tuple(step for step in document.steps if step.step_id != event.step_id)
                 return document.model_copy(update={"steps": left})
@@ -109,10 +112,6 @@ class PendingApprovals(DocumentView[PendingRow]):
         }
 
 
-def _needs_word(step: Step) -> bool:
-    return step.authority in (Authority.CUSTOMER, Authority.TWO_PERSONS)
-
-
 def _sufficient_until(step: Step, approvals: Sequence[ApprovalRow]) -> datetime:
     """Until when enough distinct persons' approvals cover the step; NEVER when too few have given theirs."""
     needed = 2 if step.authority is Authority.TWO_PERSONS else 1
@@ -122,15 +121,3 @@ def _sufficient_until(step: Step, approvals: Sequence[ApprovalRow]) -> datetime:
             person = approval.stamp.actor_id
             latest[person] = max(approval.expires_at, latest.get(person, NEVER))
     return sorted(latest.values(), reverse=True)[needed - 1] if len(latest) >= needed else NEVER
-
-
-def _approval(event: PlanApproved, recorded: Recorded[Any]) -> ApprovalRow:
-    return ApprovalRow(
-        stamp=Stamp.of(recorded),
-        digest=event.digest,
-        step_ids=event.step_ids,
-        acr=event.acr,
-        amr=event.amr,
-        auth_time=event.auth_time,
-        expires_at=event.expires_at,
-    )

@@ -1,6 +1,5 @@
 """What a shift hands over, out of the read models once they have reached every ledger's head."""
 
-from contracts.events.cases import Priority
 from contracts.events.people import HandoverItem, HandoverItemKind, LedgerPosition
 from contracts.ids import PROVIDER, TenantId
 from infra.event_store.feed import Feed
@@ -8,12 +7,11 @@ from infra.read_database.policies import Clock
 from infra.read_database.reader.conditions import ascending, at_most, equal, one_of
 from infra.read_database.reader.pages import PageRequest
 from infra.read_database.reader.queries import Reader
+from services.cases.domain.acknowledgement import URGENT
 from services.cases.domain.handover import MAX_ITEMS, Open
 from services.cases.domain.people_errors import HandoverTooLarge
 from services.cases.domain.rota import Rota
 from services.cases.projections import CASES, PENDING_APPROVALS
-
-URGENT = [Priority.P1.value, Priority.P2.value]
 
 
 class OpenItemsInViews:
@@ -42,7 +40,11 @@ class OpenItemsInViews:
     async def _of_tenant(self, tenant_id: TenantId) -> list[HandoverItem]:
         most = PageRequest(MAX_ITEMS + 1)
         cases = await CASES.list(
-            self._reader, [tenant_id], [equal("open", True), one_of("priority", URGENT)], [ascending("priority")], most
+            self._reader,
+            [tenant_id],
+            [equal("open", True), one_of("priority", [each.value for each in URGENT])],
+            [ascending("priority")],
+            most,
         )
         waiting = await PENDING_APPROVALS.list(
             self._reader,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
 
 from tenet.cases.v1 import cases_people_read_pb2 as rpc
 
@@ -35,8 +34,6 @@ from services.cases.servicer.people_wire import (
     question_message,
 )
 from services.cases.servicer.wire import moment, named
-
-D = TypeVar("D")
 
 MAX_QUESTIONS = 20_000
 """Most questions that one figure is made of."""

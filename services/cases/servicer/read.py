@@ -8,7 +8,7 @@ from tenet.cases.v1 import cases_pb2 as pb
 from tenet.cases.v1 import cases_read_pb2 as rpc
 
 from contracts.ids import TenantId
-from infra.answering import Answering, Query, Words, asked, next_page, sight, sights
+from infra.answering import Answering, Query, Words, asked, identified, next_page, sight, sights
 from infra.grpc import Context
 from infra.read_database.happened import Happened, past_moment
 from infra.read_database.reader.conditions import (
@@ -117,8 +117,9 @@ class CasesReadServicer:
         )
 
     async def ListCases(self, request: rpc.ListCasesRequest, context: Context) -> rpc.ListCasesResponse:
-        where: list[Condition] = []
-        where.append(is_null("merged_into", request.status != pb.CASE_STATUS_MERGED))
+        where = identified(request)
+        if request.status or not where:
+            where.append(is_null("merged_into", request.status != pb.CASE_STATUS_MERGED))
         if request.status in (pb.CASE_STATUS_OPEN, pb.CASE_STATUS_CLOSED):
             where.append(equal("open", request.status == pb.CASE_STATUS_OPEN))
         if request.HasField("assignee_principal_id"):
@@ -153,7 +154,7 @@ class CasesReadServicer:
         )
 
     async def ListActions(self, request: rpc.ListActionsRequest, context: Context) -> rpc.ListActionsResponse:
-        where = _of_case(request)
+        where = [*_of_case(request), *identified(request)]
         if request.status:
             where.append(equal("status", named(ACTION_STATUSES, request.status).value))
         page = await self._answering.page(ACTIONS, where, [descending("first_position")], request, context)

@@ -1,7 +1,5 @@
 """CasesRotaReadService, CasesRotaWriteService, CasesRotaAdminService: what is the provider's own."""
 
-from typing import TypeVar
-
 from tenet.cases.v1 import cases_people_rota_admin_pb2 as admin
 from tenet.cases.v1 import cases_people_rota_read_pb2 as read
 from tenet.cases.v1 import cases_people_rota_write_pb2 as write
@@ -29,8 +27,6 @@ from services.cases.servicer.people_wire import (
     rota_message,
 )
 from services.cases.servicer.wire import moment
-
-D = TypeVar("D")
 
 
 class CasesRotaReadServicer:

@@ -106,7 +106,7 @@ def timeline_messages(
     enquiries: Sequence[EnquiryRow],
     opened: Opened,
 ) -> list[pb.TimelineEntry]:
-    """Everything in the order in which it was recorded."""
+    """The case's entries, its actions' stages, and what was sent and answered, in the order of their recording."""
     entries = [_entry(case, row, opened) for row in rows]
     for action in actions:
         entries += [

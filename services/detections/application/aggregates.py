@@ -5,6 +5,7 @@ from services.detections.domain import (
     blind_review,
     customer_report,
     detection,
+    discovery,
     expected,
     hunt,
     rule_exception,
@@ -21,6 +22,7 @@ DETECTION = Aggregate(detection.CATEGORY, detection.initial, detection.evolve, s
 CUSTOMER_REPORT = Aggregate(customer_report.CATEGORY, customer_report.initial, customer_report.evolve, snapshot=None)
 RULE_PACK = Aggregate(rule_pack.CATEGORY, rule_pack.initial, rule_pack.evolve, snapshot=None)
 TELEMETRY = Aggregate(telemetry.CATEGORY, telemetry.initial, telemetry.evolve, snapshot=None)
+DISCOVERY = Aggregate(discovery.CATEGORY, discovery.initial, discovery.evolve, snapshot=None)
 HUNT = Aggregate(hunt.CATEGORY, hunt.initial, hunt.evolve, snapshot=None)
 CORRELATION = Aggregate(batches.CATEGORY, batches.initial, batches.evolve, snapshot=None)
 SUPPRESSIONS = Aggregate(suppression.CATEGORY, suppression.initial, suppression.evolve, snapshot=None)

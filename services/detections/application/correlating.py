@@ -14,7 +14,7 @@ from infra.event_store.handler import Unit
 from infra.event_store.repository import Loaded
 from infra.object_store.port import ObjectStore
 from services.detections.application.aggregates import CORRELATION
-from services.detections.config import MAX_TENANTS_CORRELATED
+from services.detections.config import MAX_HITS_CORRELATED, MAX_TENANTS_CORRELATED
 from services.detections.domain.analysis import Analysis
 from services.detections.domain.commands import IngestBatch
 from services.detections.domain.correlation.batches import (
@@ -34,11 +34,12 @@ from services.detections.domain.grouping import Group
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A tenant's windows, of which correlations, and at which version of its stream."""
+    """A tenant's windows, of which correlations, at which version of its stream, with room for how many hits."""
 
     digest: str
     version: int
     correlator: Correlator
+    room: int = 0
 
 
 class Correlating:
@@ -48,6 +49,7 @@ class Correlating:
         self._objects = objects
         self._standing: OrderedDict[TenantId, Standing] = OrderedDict()
         self._tried: dict[TenantId, Standing] = {}
+        self._room = 0
 
     async def take(self, unit: Unit, command: IngestBatch, analysis: Analysis) -> list[Group]:
         """Appends what the batch gives to the windows, and returns the groups of what fired.
@@ -65,14 +67,15 @@ class Correlating:
         correlator = await self._at(tenant_id, loaded, correlations)
         carried = None
         if loaded.state.full:
-            carried = (await self._objects.put(tenant_id, written(correlator.remembered()))).sha256
+            held = await asyncio.to_thread(lambda: written(correlator.remembered()))
+            carried = (await self._objects.put(tenant_id, held)).sha256
         hits = await self._objects.put(tenant_id, written(analysis.hits))
         firings = await asyncio.to_thread(correlator.take, analysis.hits)
         event = correlate(
             command.batch_id, command.sensor_id, analysis.hits, hits.sha256, carried, correlator.take_losses()
         )
         unit.append(loaded, [event])
-        self._tried[tenant_id] = Standing(correlations.digest, loaded.version + 1, correlator)
+        self._tried[tenant_id] = Standing(correlations.digest, loaded.version + 1, correlator, correlator.room)
         return _groups(firings, analysis)
 
     def keep(self, tenant_id: TenantId) -> None:
@@ -81,14 +84,22 @@ class Correlating:
         if tried is None:
             return
         self._standing[tenant_id] = tried
-        while len(self._standing) > MAX_TENANTS_CORRELATED:
-            self._standing.popitem(last=False)
+        self._room += tried.room
+        # The latest stays in any case: its next batch is likely the next of all.
+        while len(self._standing) > 1 and self._crowded:
+            _, forgotten = self._standing.popitem(last=False)
+            self._room -= forgotten.room
+
+    @property
+    def _crowded(self) -> bool:
+        return len(self._standing) > MAX_TENANTS_CORRELATED or self._room > MAX_HITS_CORRELATED
 
     async def _at(
         self, tenant_id: TenantId, loaded: Loaded[CorrelatedBatches], correlations: Correlations
     ) -> Correlator:
         """The windows as they stand at the loaded version, taken out of the memory until the append has held."""
         standing = self._standing.pop(tenant_id, None)
+        self._room -= standing.room if standing is not None else 0
         oldest = loaded.state.batches[0].version if loaded.state.batches else loaded.version + 1
         if standing is None or standing.digest != correlations.digest or standing.version < oldest - 1:
             correlator, missing = Correlator(correlations.rules), loaded.state.objects
@@ -96,10 +107,14 @@ class Correlating:
             correlator = standing.correlator
             missing = tuple(each.hits_sha256 for each in loaded.state.batches if each.version > standing.version)
         for sha256 in missing:
-            hits = read(await self._objects.get(tenant_id, sha256))
-            await asyncio.to_thread(correlator.take, hits)
+            content = await self._objects.get(tenant_id, sha256)
+            await asyncio.to_thread(_take_again, correlator, content)
         correlator.take_losses()
         return correlator
+
+
+def _take_again(correlator: Correlator, content: bytes) -> None:
+    correlator.take(read(content))
 
 
 def _groups(firings: list[Firing], analysis: Analysis) -> list[Group]:

@@ -22,6 +22,7 @@ from infra.object_store.port import ObjectStore
 from infra.telemetry import span
 from infra.telemetry.metrics import LATENCY_BUCKETS
 from services.detections.application.aggregates import EXPECTATIONS, RULE_EXCEPTIONS, SUPPRESSIONS, TELEMETRY
+from services.detections.application.batch_clock import BatchClock
 from services.detections.application.batch_readings import BatchReadings
 from services.detections.application.correlating import Correlating
 from services.detections.application.deployed_rules import DeployedRules, Rules
@@ -149,6 +150,7 @@ class Ingest:
         )
         # The request's identity is the batch's, so a repeat under another request id or RPC finds the first result.
         own = replace(call, rpc=INGEST, request_id=command.request_id)
+        clock = BatchClock(call.now)
         # Within this process a sensor's batches are judged one after the other, and a tenant's are appended one after
         # the other, because they often touch the same detections. Between processes the streams' versions decide.
         sensor = self._sensors.setdefault((call.tenant_id, batch.sensor_id), asyncio.Lock())
@@ -159,7 +161,7 @@ class Ingest:
             span("ingest_batch"),
         ):
             async with sensor, self._parts.passages.passage(call.tenant_id) as passage:
-                return await _Taking(self._parts, own, command, batch, tenant, passage).run()
+                return await _Taking(self._parts, own, command, batch, tenant, passage, clock).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +188,23 @@ class _Taking:
         batch: Batch,
         appending: asyncio.Lock,
         passage: Passage,
+        clock: BatchClock,
     ) -> None:
         self._parts, self._call, self._command, self._batch = parts, call, command, batch
-        self._appending, self._passage = appending, passage
+        self._appending, self._passage, self._clock = appending, passage, clock
         self._judged: _Judged | None = None
         self._sent_before: telemetry.SentBatch | None = None
 
     async def run(self) -> Receipt:
-        tenant_id = self._call.tenant_id
         await self._passage.stand_aside()
-        await self._parts.objects.put(tenant_id, self._batch.content)
-        loaded = await self._parts.repository.load(tenant_id, TELEMETRY, self._command.sensor_id)
-        if telemetry.sent_before(loaded.state, self._command.batch_id, self._command.sha256) is None:
-            self._judged = await self._judge(loaded)
+        # The medium makes the bytes durable while they are judged; nothing is appended before they are.
+        storing = asyncio.create_task(self._parts.objects.put(self._call.tenant_id, self._batch.content))
+        try:
+            loaded = await self._parts.repository.load(self._call.tenant_id, TELEMETRY, self._command.sensor_id)
+            if telemetry.sent_before(loaded.state, self._command.batch_id, self._command.sha256) is None:
+                self._judged = await self._judge(loaded)
+        finally:
+            await storing
         try:
             committed = await self._append()
         except RequestIdReused as error:
@@ -209,6 +215,7 @@ class _Taking:
         receipt = await self._receipt(committed)
         if self._judged is not None and not committed.replayed:
             _count(receipt)
+            self._clock.observe()
             await self._remember(self._judged)
         return receipt
 
@@ -258,7 +265,8 @@ class _Taking:
         excepted = analysis.excepted.event(self._command.batch_id, self._command.sensor_id)
         unit.append(loaded, [*hidden, *excepted, *seen])
         bringer = Bringer(self._command.batch_id, self._command.sensor_id, self._command.sha256)
-        raising = Raising(self._call.tenant_id, bringer, analysis.index, self._parts.assets, self._call.now)
+        parts, call = self._parts, self._call
+        raising = Raising(call.tenant_id, bringer, analysis.index, parts.assets, parts.watching.weights, call.now)
         await raising.append(unit, asked)
 
     async def _expected(self, unit: Unit, groups: Sequence[Group]) -> tuple[list[Group], list[ExpectedActivitySeen]]:
@@ -293,6 +301,7 @@ class _Taking:
                 await self._passage.turn(lambda part=part, seen=seen: spent.judge(analysis, part, seen))  # type: ignore[misc]  # Defaults bind the loop's values.
             if reading.total > MAX_RECORDS_PER_BATCH:
                 break
+        self._clock.matched()
         parts.quotas.charge(tenant_id, reading.total, spent.seconds)
         if reading.total > MAX_RECORDS_PER_BATCH:
             limit = str(MAX_RECORDS_PER_BATCH)
@@ -307,7 +316,7 @@ class _Taking:
             exceptions.version,
             rules,
             analysis,
-            analysis.received(self._command, put_aside, aside),
+            analysis.received(self._command, put_aside, aside, self._clock.times),
         )
 
     async def _next_chunk(self, steps: Iterator[Record | None], spent: "_Spent") -> list[Record]:
@@ -317,6 +326,7 @@ class _Taking:
         while more and len(chunk) < ANALYSIS_CHUNK_RECORDS:
             read, more = await self._passage.turn(lambda: spent.read(steps))
             chunk += read
+        self._clock.normalised()
         return chunk
 
     async def _remember(self, judged: _Judged) -> None:

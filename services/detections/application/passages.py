@@ -2,9 +2,10 @@
 
 Turns of the analysis thread alone do not keep a flood from slowing others: a batch is also stored, looked up, appended
 and remembered, and what that costs on the event loop and the database server is nobody's turn. So the batches of a
-tenant that took several times as much as another come in a few at a time, and between two steps they wait while a batch
-of the other is under way. They do not wait for ever: where others are never done, such a batch is late by
-STAND_ASIDE_SECONDS. A tenant that is alone never waits.
+tenant that took several times as much as another come in a few at a time and a moment later than they could, so that
+what arrives together with them is ahead of them, and between two steps they wait while a batch of the other is under
+way. They do not wait for ever: where others are never done, such a batch is late by STAND_ASIDE_SECONDS. A tenant that
+is alone never waits.
 """
 
 import asyncio
@@ -19,7 +20,12 @@ from prometheus_client import Counter as Metric
 from contracts.ids import TenantId
 from services.detections.application.shares import Shares
 from services.detections.application.turns import FairTurns
-from services.detections.config import GREEDY_BATCHES_AT_ONCE, SHARE_OF_A_BATCH_SECONDS, STAND_ASIDE_SECONDS
+from services.detections.config import (
+    GREEDY_BATCHES_AT_ONCE,
+    GREEDY_PAUSE_SECONDS,
+    SHARE_OF_A_BATCH_SECONDS,
+    STAND_ASIDE_SECONDS,
+)
 
 T = TypeVar("T")
 
@@ -41,13 +47,13 @@ class Passages:
     @asynccontextmanager
     async def passage(self, tenant_id: TenantId) -> AsyncIterator["Passage"]:
         """One batch's passage, which begins when its tenant may have one more under way."""
-        while self._inside[tenant_id] >= GREEDY_BATCHES_AT_ONCE and self._shares.is_greedy(
-            tenant_id, self._shares.lately()
-        ):
+        while self._inside[tenant_id] >= GREEDY_BATCHES_AT_ONCE and self._is_greedy(tenant_id):
             await self._left.wait()
         self._inside[tenant_id] += 1
         self._shares.charge(tenant_id, SHARE_OF_A_BATCH_SECONDS)
         try:
+            if self._is_greedy(tenant_id):
+                await asyncio.sleep(GREEDY_PAUSE_SECONDS)
             yield Passage(self, tenant_id)
         finally:
             self._inside[tenant_id] -= 1
@@ -55,6 +61,9 @@ class Passages:
                 del self._inside[tenant_id]
             left, self._left = self._left, asyncio.Event()
             left.set()
+
+    def _is_greedy(self, tenant_id: TenantId) -> bool:
+        return self._shares.is_greedy(tenant_id, self._shares.lately())
 
     async def stand_aside(self, tenant_id: TenantId, most: float) -> float:
         """Waits while a batch of a tenant is under way beside which this one is greedy; the seconds that it waited.

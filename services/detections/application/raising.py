@@ -25,9 +25,10 @@ from services.detections.domain import detection
 from services.detections.domain.description import headline
 from services.detections.domain.errors import BatchRaisesTooMuch
 from services.detections.domain.grouping import BlindIndex, Group
-from services.detections.domain.intelligence import sightings
+from services.detections.domain.intelligence import sightings, technique_weights
 from services.detections.domain.intelligence.indicators import strictest
 from services.detections.domain.intelligence.sightings import Sharing
+from services.detections.domain.intelligence.technique_weights import TechniqueWeights
 from services.detections.domain.priority import Exposure, furthest
 
 
@@ -68,6 +69,7 @@ class Raising:
     bringer: Bringer
     index: BlindIndex
     assets: AssetLookup
+    weights: TechniqueWeights
     now: datetime
 
     async def append(self, unit: Unit, groups: Sequence[Group]) -> list[str]:
@@ -84,6 +86,8 @@ class Raising:
             happened = group.first if group.first == group.last else Interval(group.first, group.last)
             events = [self._event(group, stream, known[group.key], sharing), *self._mark(group, stream)]
             unit.append(stream, events, happened)
+            if isinstance(events[0], DetectionRaised) and events[0].technique is not None:
+                unit.cite(technique_weights.fact_of(events[0].technique))
         return [str(stream.stream) for stream in loaded]
 
     def _mark(self, group: Group, loaded: Loaded[detection.Detection]) -> list[DetectionFoundByHunt]:
@@ -151,6 +155,7 @@ class Raising:
             indicator=group.fired.indicator,
             sightings=sharing.known_of(group.fired.rule.rule_id, self.now),
             exposure=furthest(asset.exposure for asset in assets if asset.exposure is not None),
+            technique=self.weights.heaviest(group.fired.techniques),
         )
 
     def _evidence(self, detection_id: str, group: Group, subject: str) -> tuple[Evidence, ...]:

@@ -1,8 +1,8 @@
 """Recorded pairs of a rule and telemetry that it must match, in the layout that SigmaHQ publishes.
 
-A folder with `info.yml` names the rules (`rule_metadata[].id`) and the recordings (`regression_tests_info[].path`, of
-which the last part is the file's name beside it). Where the same recording lies there as JSON too, both are tried. A
-folder that names no recording has no pair.
+A folder with `info.yml` names the rules (`rule_metadata[].id`) and the recordings (`regression_tests_info[].path`). The
+last part of such a path lies beside it, or the path starts from one of the folders around it. Where the same recording
+lies there as JSON too, both are tried. A folder that names no recording has no pair.
 """
 
 import tempfile
@@ -10,22 +10,33 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
-from services.detections.config import MAX_ARCHIVE_MEMBERS, MAX_UNPACKED_BYTES
+from services.detections.domain.analysis import hit_of
+from services.detections.domain.correlation.correlator import Correlator
+from services.detections.domain.correlation.deployed import Correlations
+from services.detections.domain.correlation.rules import CompiledCorrelation
 from services.detections.domain.errors import RulePackUnreadable
 from services.detections.domain.formats.reading import BatchReading
 from services.detections.domain.formats.recognition import Format
 from services.detections.domain.sigma.compiler import CompiledRule
 from services.detections.domain.sigma.engine import Engine
 from services.detections.domain.sigma.logsources import route_of
+from services.detections.domain.sigma.packs import CompiledPack
 
-INFO = "info.yml"
+INFO = ("info.yml", "info.yaml")
 MAX_INFO_BYTES = 1_000_000
+MAX_FILES = 50_000
+MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
+"""Of an archive of pairs, which lies on the disk while they are tried."""
 _NEGATIVE = "negative"
+_WITHOUT_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a record without a clock of its own happened, as far as a correlation asks."""
+Judged = CompiledRule | CompiledCorrelation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +52,44 @@ class Outcome:
         return not self.reason
 
 
-def outcomes(folder: Path, rules: Mapping[str, CompiledRule]) -> Iterator[Outcome]:
+def outcomes(folder: Path, pack: CompiledPack) -> Iterator[Outcome]:
     """Every pair below a folder, in the order of their paths."""
-    for info in sorted(folder.rglob(INFO)):
-        yield from _of(info, rules)
+    rules = {rule.rule_id: rule for rule in pack.all_rules}
+    for info in sorted(found for name in INFO for found in folder.rglob(name)):
+        yield from _of(info, folder, rules)
 
 
-def _of(info: Path, rules: Mapping[str, CompiledRule]) -> Iterator[Outcome]:
+def _of(info: Path, folder: Path, rules: Mapping[str, Judged]) -> Iterator[Outcome]:
     try:
         said = yaml.safe_load(info.read_bytes()[:MAX_INFO_BYTES])
         rule_ids = [str(each["id"]) for each in said["rule_metadata"]]
-        tests = list(said.get("regression_tests_info") or ())
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        yield Outcome(str(info), "", f"{INFO} is not understood: {type(error).__name__}")
+        tests = [dict(each) for each in said.get("regression_tests_info") or ()]
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        yield Outcome(str(info), "", f"{info.name} is not understood: {type(error).__name__}")
         return
     for rule_id in rule_ids:
         for test in tests:
-            for recording in _recordings(info.parent, test):
+            for recording in _recordings(info.parent, folder, str(test.get("path", ""))):
                 yield Outcome(str(recording), rule_id, _failure(recording, rule_id, test, rules))
 
 
-def _recordings(folder: Path, test: Mapping[str, Any]) -> list[Path]:
-    named = folder / Path(str(test.get("path", ""))).name
-    beside = named.with_suffix(".json")
-    return [named, beside] if beside != named and beside.is_file() else [named]
+def _recordings(beside: Path, folder: Path, path: str) -> list[Path]:
+    written = PurePosixPath(path.replace("\\", "/"))
+    named = beside / written.name
+    if not named.is_file() and ".." not in written.parts and not written.is_absolute():
+        around = [beside, *(each for each in beside.parents if each.is_relative_to(folder))]
+        named = next((each / written for each in around if (each / written).is_file()), named)
+    as_json = named.with_suffix(".json")
+    return [named, as_json] if as_json != named and as_json.is_file() else [named]
 
 
-def _failure(recording: Path, rule_id: str, test: Mapping[str, Any], rules: Mapping[str, CompiledRule]) -> str:
+def _failure(recording: Path, rule_id: str, test: Mapping[str, Any], rules: Mapping[str, Judged]) -> str:
     rule = rules.get(rule_id)
     if rule is None:
         return "the rule is not among those that compile"
     if not recording.is_file():
         return "the recording is not there"
-    hits, records, unreadable = _hits(rule, recording)
+    hits, records, unreadable = _hits(rule, recording, rules)
     if unreadable:
         return f"{unreadable} record(s) could not be read"
     if _NEGATIVE in f"{test.get('name', '')} {test.get('type', '')}".lower():
@@ -84,16 +100,36 @@ def _failure(recording: Path, rule_id: str, test: Mapping[str, Any], rules: Mapp
     return "" if hits >= wanted else f"matches {hits} of {records} record(s), and must match {wanted}"
 
 
-def _hits(rule: CompiledRule, recording: Path) -> tuple[int, int, int]:
-    """Records that the rule matches, those that were read, and those that could not be."""
-    engine = Engine([rule])
+def _hits(rule: Judged, recording: Path, rules: Mapping[str, Judged]) -> tuple[int, int, int]:
+    """Matches of the rule (of one that correlates: firings), records that were read, and those that could not be."""
+    wanted = _with_references(rule, rules)
+    engine = Engine([each for each in wanted if isinstance(each, CompiledRule)])
+    correlations = Correlations(tuple(each for each in wanted if isinstance(each, CompiledCorrelation)))
     reading = BatchReading(recording.read_bytes(), Format.AUTOMATIC)
-    hits = records = 0
+    matched = records = 0
+    hits = []
     for record in reading.records():
         records += 1
         route = route_of(record.source, record.fields, record.logsource)
-        hits += bool(route is not None and engine.match(route, record.fields))
-    return hits, records, sum(reading.put_aside.values())
+        for found in engine.match(route, record.fields) if route is not None else ():
+            matched += found.rule_id == rule.rule_id
+            if (fields := correlations.wanted.get(found.rule_id)) is not None:
+                hits.append(hit_of(found.rule_id, record, record.occurred_at or _WITHOUT_CLOCK, fields))
+    fired = Correlator(correlations.rules).take(hits)
+    matched += sum(firing.correlation.rule_id == rule.rule_id for firing in fired)
+    return matched, records, sum(reading.put_aside.values())
+
+
+def _with_references(rule: Judged, rules: Mapping[str, Judged]) -> list[Judged]:
+    """The rule, and of one that correlates all that it is about, down to rules that look at single records."""
+    found, waiting = {rule.rule_id: rule}, [rule]
+    while waiting:
+        each = waiting.pop()
+        for reference in each.references if isinstance(each, CompiledCorrelation) else ():
+            if reference not in found:
+                found[reference] = rules[reference]
+                waiting.append(rules[reference])
+    return list(found.values())
 
 
 @contextmanager
@@ -106,7 +142,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 infos = archive.infolist()
-                if len(infos) > MAX_ARCHIVE_MEMBERS or sum(each.file_size for each in infos) > MAX_UNPACKED_BYTES:
+                if len(infos) > MAX_FILES or sum(each.file_size for each in infos) > MAX_UNPACKED_BYTES:
                     raise RulePackUnreadable("The archive holds more than the limit.")
                 archive.extractall(room)  # Names that would leave the folder are cut by the library.
         except (zipfile.BadZipFile, OSError) as error:

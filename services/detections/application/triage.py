@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from prometheus_client import Histogram
+
 from contracts.calls import Call
+from contracts.events.detections import DetectionValidated
 from contracts.events.subjects import Sight
 from contracts.ids import derive_id
 from infra.event_store.feed import Feed
@@ -18,6 +21,14 @@ from services.detections.domain.commands import (
     WithdrawCustomerReportValidation,
     WithdrawDetectionValidation,
 )
+from services.detections.domain.detection import Detection
+
+TRIAGE_SECONDS = Histogram(
+    "tenet_triage_seconds",
+    "Time from a detection's being raised to its first look and its first verdict; see `tenet clocks` for each source.",
+    ("stage",),
+    buckets=(15, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200),
+)
 
 
 class Triage:
@@ -25,11 +36,17 @@ class Triage:
         self._handler, self._feed = handler, feed
 
     async def claim_detection(self, call: Call, command: ClaimDetection) -> Committed:
+        before = Detection()
+
         async def work(unit: Unit) -> None:
+            nonlocal before
             loaded = await unit.load(DETECTION, command.detection_id)
+            before = loaded.state
             unit.append(loaded, detection.claim(loaded.state, call))
 
-        return await self._handler.handle(call, command, work)
+        committed = await self._handler.handle(call, command, work)
+        _observe(before, committed)
+        return committed
 
     async def release_detection(self, call: Call, command: ReleaseDetection) -> Committed:
         async def work(unit: Unit) -> None:
@@ -40,15 +57,20 @@ class Triage:
 
     async def validate_detection(self, call: Call, command: ValidateDetection) -> Committed:
         head = await self._head(call, command.seen)
+        before = Detection()
 
         async def work(unit: Unit) -> None:
+            nonlocal before
             loaded = await unit.load(DETECTION, command.detection_id)
+            before = loaded.state
             original = None
             if command.duplicate_of is not None:
                 original = (await unit.load(DETECTION, command.duplicate_of)).state
             unit.append(loaded, detection.validate(loaded.state, call, command, original, head))
 
-        return await self._handler.handle(call, command, work)
+        committed = await self._handler.handle(call, command, work)
+        _observe(before, committed)
+        return committed
 
     async def withdraw_detection_validation(self, call: Call, command: WithdrawDetectionValidation) -> Committed:
         async def work(unit: Unit) -> None:
@@ -92,3 +114,15 @@ class Triage:
     async def _head(self, call: Call, seen: Sequence[Sight]) -> int:
         """The ledger's next position; asked for only where a decision says what its maker had seen."""
         return await self._feed.head(call.tenant_id) if seen else 0
+
+
+def _observe(before: Detection, committed: Committed) -> None:
+    """Counts the first look and the first verdict, each once, however often the command is sent."""
+    if before.raised_at is None or committed.replayed:
+        return
+    for recorded in committed.recorded:
+        took = (recorded.recorded_at - before.raised_at).total_seconds()
+        if not before.looked_at:
+            TRIAGE_SECONDS.labels("triaged").observe(took)
+        if isinstance(recorded.event, DetectionValidated) and not before.judged:
+            TRIAGE_SECONDS.labels("judged").observe(took)

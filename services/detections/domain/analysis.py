@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from contracts.events.detections import PutAside, RuleKind, RuleRef, TelemetryReceived
+from contracts.events.detections import BatchTimes, PutAside, RuleKind, RuleRef, TelemetryReceived
 from services.detections.config import MAX_TITLE_CHARACTERS
 from services.detections.domain.commands import IngestBatch
 from services.detections.domain.correlation.deployed import Correlations
@@ -92,7 +92,9 @@ class Analysis:
         other.hidden, other.excepted = copy(self.hidden), copy(self.excepted)
         return other
 
-    def received(self, command: IngestBatch, put_aside: Mapping[str, int], sha256: str | None) -> TelemetryReceived:
+    def received(
+        self, command: IngestBatch, put_aside: Mapping[str, int], sha256: str | None, times: BatchTimes
+    ) -> TelemetryReceived:
         """The event of this batch."""
         aside = tuple(PutAside(reason=reason, records=count) for reason, count in sorted(put_aside.items()))
         return TelemetryReceived(
@@ -110,6 +112,7 @@ class Analysis:
             put_aside_sha256=sha256,
             first_occurred_at=self.first,
             last_occurred_at=self.last,
+            times=times,
         )
 
     def _moment(self, record: Record) -> datetime:

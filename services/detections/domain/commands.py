@@ -4,8 +4,9 @@ from datetime import datetime
 
 from contracts.commands import Command, Private
 from contracts.events.base import Instant, Value
-from contracts.events.detections import ConditionOperator, HuntKind, IdentityPart
-from contracts.events.intelligence import ImportMode, SightingSubject
+from contracts.events.detections import ConditionOperator, IdentityPart
+from contracts.events.hunts import HuntKind
+from contracts.events.intelligence import FetchKind, ImportMode, SightingSubject
 from contracts.events.subjects import Sight, Verdict
 from contracts.labels import Label
 
@@ -29,6 +30,13 @@ class IngestBatch(Command):
     first_record: int | None
     sha256: str
     bytes: int
+
+
+class DiscoverHosts(Command):
+    """What the batch at a position names, which lies in the object store, is looked through for new hosts."""
+
+    sensor_id: str
+    batch_position: int
 
 
 class ClaimDetection(Command):
@@ -242,6 +250,7 @@ class ScheduleIntelligenceFetch(Command):
     credential: str | None
     interval_minutes: int
     label: Label
+    kind: FetchKind
 
 
 class NoteIntelligenceFetch(Command):
@@ -261,6 +270,14 @@ class LeaveSightingSharing(Command):
 
 class ContributeSighting(Command):
     """`contributor` is a keyed digest of who contributes."""
+
+    subject_kind: SightingSubject
+    subject_id: str
+    contributor: str
+
+
+class RetractSighting(Command):
+    """`contributor` is a keyed digest of who had contributed."""
 
     subject_kind: SightingSubject
     subject_id: str

@@ -55,7 +55,8 @@ DetectionEvent = (
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """`judged` is true once a verdict was ever given: new activity then begins a detection of its own."""
+    """`judged` is true once a verdict was ever given: new activity then begins a detection of its own. `looked_at` is
+    true once somebody had claimed or judged it."""
 
     detection_id: str = ""
     rule: RuleRef | None = None
@@ -64,6 +65,8 @@ class Detection:
     claimed_by: str | None = None
     standing: Standing | None = None
     judged: bool = False
+    raised_at: datetime | None = None
+    looked_at: bool = False
 
     @property
     def exists(self) -> bool:
@@ -78,15 +81,17 @@ def evolve(state: Detection, recorded: Recorded[DetectionEvent]) -> Detection:
     event = recorded.event
     match event:
         case DetectionRaised():
-            return Detection(event.detection_id, event.rule, event.identity, event.asset_ids)
+            return Detection(
+                event.detection_id, event.rule, event.identity, event.asset_ids, raised_at=recorded.recorded_at
+            )
         case DetectionRepeated() | DetectionFoundByHunt():
             return state
         case DetectionClaimed():
-            return replace(state, claimed_by=event.principal_id)
+            return replace(state, claimed_by=event.principal_id, looked_at=True)
         case DetectionReleased():
             return replace(state, claimed_by=None)
         case DetectionValidated():
-            return replace(state, standing=standing_of(recorded, event.verdict), judged=True)
+            return replace(state, standing=standing_of(recorded, event.verdict), judged=True, looked_at=True)
         case DetectionValidationWithdrawn():
             return replace(state, standing=None)
         case _:

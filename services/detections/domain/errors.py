@@ -339,3 +339,9 @@ class IndicatorsTooMany(ResourceExhausted):
     """The source, or all sources of the ledger together, would hold more indicators than are matched."""
 
     reason = "INDICATORS_TOO_MANY"
+
+
+class TechniqueUsesTooMany(ResourceExhausted):
+    """The source would say more often than is kept that somebody uses a technique."""
+
+    reason = "TECHNIQUE_USES_TOO_MANY"

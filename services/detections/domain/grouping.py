@@ -1,13 +1,14 @@
 """Joins what fired into groups of equal activity, so that ten thousand repeats are one detection with a count.
 
 The identity of a group is: the rule, the host and address as the record names them, the account where the record is
-about one, source and destination where the record is an alert between two, and the window of time. Two records that
-differ in any of these stay apart, since a person would keep them apart.
+about one, source and destination where the record is an alert between two, and the window of time: a day, for an
+anomaly detector's findings two minutes. Two records that differ in any of these stay apart, since a person would keep
+them apart.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from contracts.events.detections import GroupIdentity, IndicatorRef, RuleKind, RuleRef
@@ -18,7 +19,6 @@ from services.detections.config import (
     MAX_EVIDENCE_PER_GROUP,
     MAX_OBSERVABLES,
     MAX_SUMMARY_CHARACTERS,
-    SIGNATURE_WINDOW,
 )
 from services.detections.domain.description import Description, describe, place_of
 from services.detections.domain.errors import BatchRaisesTooMuch
@@ -29,13 +29,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A rule that matched, with what its pack or product says of it."""
+    """A rule that matched, with what its pack or product says of it. Equal activity within one `window` is a group."""
 
     rule: RuleRef
     severity_id: int
     techniques: tuple[str, ...]
     kind: RuleKind = RuleKind.SIGMA
     indicator: IndicatorRef | None = None
+    window: timedelta = GROUP_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class Grouping:
         return len(self._groups)
 
     def _known_key(self, fired: Fired, place: Place, moment: datetime) -> tuple[str, GroupIdentity]:
-        window = window_of(moment, fired.kind)
+        window = window_of(moment, fired.window)
         asked = (fired.rule.rule_id, place, window)
         known = self._keys.get(asked)
         if known is None:
@@ -203,5 +204,6 @@ def group_key(index: BlindIndex, rule_id: str, identity: GroupIdentity, window: 
     return index.text("detection_group", "\x1f".join(parts))
 
 
-def window_of(moment: datetime, kind: RuleKind) -> int:
-    return (moment - _EPOCH) // (SIGNATURE_WINDOW if kind is RuleKind.SIGNATURE else GROUP_WINDOW)
+def window_of(moment: datetime, length: timedelta = GROUP_WINDOW) -> int:
+    """The number of the window, counted from 1970-01-01T00:00Z."""
+    return (moment - _EPOCH) // length

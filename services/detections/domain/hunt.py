@@ -1,10 +1,11 @@
 """A hunt: one look through archived telemetry, recorded once it is over."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from contracts.events.base import Recorded, Sealed
-from contracts.events.detections import HuntCompleted
+from contracts.events.hunts import HuntCompleted
 from services.detections.domain.commands import CompleteHunt
 
 CATEGORY = "hunt"
@@ -25,10 +26,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """`hits_sha256` is the object of the hits that it let count; None for none, and for a hunt that is not over."""
+    """`hits_sha256` is the object of the hits that it let count; None for none, and for a hunt that is not over.
+    `start` and `end` bound what it looked at; it `goes_on` where it raised as much as one hunt may, and left the rest.
+    """
 
     completed: bool = False
     hits_sha256: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    goes_on: bool = False
 
 
 def initial() -> Hunt:
@@ -39,7 +45,8 @@ def evolve(_state: Hunt, recorded: Recorded[HuntCompleted]) -> Hunt:
     event = recorded.event
     match event:
         case HuntCompleted():
-            return Hunt(completed=True, hits_sha256=event.hits_sha256)
+            goes_on = event.truncated and bool(event.detection_ids)
+            return Hunt(True, event.hits_sha256, event.start, event.end, goes_on)
         case _:
             assert_never(event)
 

@@ -1,11 +1,12 @@
 """How pressing a detection is: the product of what is known of it.
 
-Severity (1 to 6) × asset value (1 to 5) × exposure × likelihood × current sightings. A missing severity or asset value
-is ranked as the middle, 3; every other missing input weighs 1. What is missing is named, so that nobody takes it for
-little. The techniques are shown, and have no weight of their own: a rule's level holds its author's judgement of them.
+Severity (1 to 6) × asset value (1 to 5) × exposure × technique × likelihood × current sightings. A missing severity or
+asset value is ranked as the middle, 3; every other missing input weighs 1. What is missing is named, so that nobody
+takes it for little. The technique's weight is that of `intelligence/technique_weights.py`, by the version of ATT&CK
+that was imported when the detection was raised.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,7 +34,8 @@ class Inputs:
 
     `exposure` is the furthest from where a known weakness of one of the assets can be reached.
     `likelihood_percent` is how sure an indicator is of what it says, decayed by age. `sightings` are how many other
-    customers at least have lately had the same, 0 where none is known of.
+    customers at least have lately had the same, 0 where none is known of. `technique_percent` is the weight of the
+    weightiest technique that ATT&CK has, 72 to 156.
     """
 
     severity_id: int
@@ -41,15 +43,16 @@ class Inputs:
     likelihood_percent: int | None
     sightings: int | None
     exposure: Exposure | None
-    techniques: Sequence[str] = ()
+    technique_percent: int | None = None
 
     @property
     def priority(self) -> int:
-        """1 to 135."""
+        """1 to 211."""
         base = (self.severity_id or MIDDLE) * (self.asset_value or MIDDLE)
         likelihood = 100 if self.likelihood_percent is None else 50 + self.likelihood_percent
         seen = 100 if self.sightings is None else next(per for least, per in _SIGHTINGS if self.sightings >= least)
-        return max(1, (base * _EXPOSURE[self.exposure] * likelihood * seen + 500_000) // 1_000_000)
+        technique = 100 if self.technique_percent is None else self.technique_percent
+        return max(1, (base * _EXPOSURE[self.exposure] * technique * likelihood * seen + 50_000_000) // 100_000_000)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -58,7 +61,7 @@ class Inputs:
             "severity": self.severity_id != 0,
             "asset_value": self.asset_value is not None,
             "exposure": self.exposure is not None,
-            "technique": bool(self.techniques),
+            "technique": self.technique_percent is not None,
             "likelihood": self.likelihood_percent is not None,
             "sightings": self.sightings is not None,
         }

@@ -1,7 +1,9 @@
 """What of a hunt's hits is new: each record counts once in the detections of its group, whoever found it first.
 
 The live engine judges a batch as a whole. So a batch that shows in the live evidence of a group has given it every
-record that belongs there. What earlier hunts gave is told record by record, in the objects that they left.
+record that belongs there. A correlation's evidence names a few records of many; what it saw live reaches from its first
+record to its last, and a record of the same group between them has counted. What earlier hunts gave is told record by
+record, in the objects that they left.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,33 +38,37 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Contributors:
-    """Who has given to a detection: batches by their hashes, as they came, and hunts."""
+    """Who has given to a detection: batches by their hashes, as they came, and hunts.
+
+    `spans` are the times, first and last, of the activity that came live.
+    """
 
     batches: frozenset[str]
     hunts: frozenset[str]
+    spans: tuple[tuple[datetime, datetime], ...] = ()
 
 
 def contributors(history: Iterable[Recorded[Any]]) -> Contributors:
     """Of a detection's stream. What a hunt raised or added is followed by the mark that says so."""
-    batches: set[str] = set()
     hunts: set[str] = set()
-    latest: frozenset[str] = frozenset()
+    live: list[DetectionRaised | DetectionRepeated] = []
     for recorded in history:
-        event = recorded.event
-        if isinstance(event, DetectionFoundByHunt):
-            hunts.add(event.hunt_id)
-            latest = frozenset()
-            continue
-        batches |= latest
-        latest = frozenset()
-        if isinstance(event, DetectionRaised | DetectionRepeated):
-            latest = frozenset(piece.sha256 for piece in event.evidence if piece.sha256)
-    return Contributors(frozenset(batches | latest), frozenset(hunts))
+        match recorded.event:
+            case DetectionFoundByHunt() as found:
+                hunts.add(found.hunt_id)
+                del live[-1:]
+            case DetectionRaised() | DetectionRepeated() as event:
+                live.append(event)
+    return Contributors(
+        frozenset(piece.sha256 for event in live for piece in event.evidence if piece.sha256),
+        frozenset(hunts),
+        tuple((event.first_seen_at, event.last_seen_at) for event in live),
+    )
 
 
-def written(hits: Iterable[tuple[str, Hit]]) -> bytes:
-    """Hits by the keys of their groups, as the object that a hunt leaves: which records have counted, and where."""
-    return b"".join(orjson.dumps([key, hit.identity]) + b"\n" for key, hit in hits)
+def written(counted: Iterable[tuple[str, str]]) -> bytes:
+    """Group keys and identities of records, as the object that a hunt leaves: which records have counted, and where."""
+    return b"".join(orjson.dumps(each) + b"\n" for each in counted)
 
 
 def read(data: bytes) -> set[tuple[str, str]]:

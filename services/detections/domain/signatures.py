@@ -3,7 +3,13 @@
 import hashlib
 
 from contracts.events.detections import RuleKind, RuleRef
-from services.detections.config import MAX_RULE_ID_CHARACTERS, MAX_TECHNIQUES, MAX_TITLE_CHARACTERS
+from services.detections.config import (
+    ANOMALY_WINDOW,
+    GROUP_WINDOW,
+    MAX_RULE_ID_CHARACTERS,
+    MAX_TECHNIQUES,
+    MAX_TITLE_CHARACTERS,
+)
 from services.detections.domain.formats.records import Alert
 from services.detections.domain.grouping import Fired
 
@@ -21,7 +27,8 @@ def fired_by_alert(alert: Alert) -> Fired:
         level=_LEVEL_OF_SEVERITY[alert.severity_id],
     )
     techniques = tuple(each[:20] for each in alert.techniques[:MAX_TECHNIQUES])
-    return Fired(reference, alert.severity_id, techniques, RuleKind.SIGNATURE)
+    window = ANOMALY_WINDOW if alert.is_anomaly else GROUP_WINDOW
+    return Fired(reference, alert.severity_id, techniques, RuleKind.SIGNATURE, window=window)
 
 
 def _bounded(rule_id: str, digest: str) -> str:

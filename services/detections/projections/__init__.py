@@ -13,6 +13,7 @@ from services.detections.projections.rules import Rules
 from services.detections.projections.sighting_subjects import SightingSubjects
 from services.detections.projections.source_clocks import SourceClocks
 from services.detections.projections.suppressions import Suppressions
+from services.detections.projections.triage_clocks import TriageClocks
 from services.detections.projections.triage_queue import TriageQueue
 
 ASSET_INDEX = AssetIndex()
@@ -21,6 +22,7 @@ TRIAGE_QUEUE = TriageQueue()
 CUSTOMER_REPORTS = CustomerReports()
 RULE_PACKS = RulePacks()
 SOURCE_CLOCKS = SourceClocks()
+TRIAGE_CLOCKS = TriageClocks()
 SUPPRESSIONS = Suppressions()
 EXPECTED_BEHAVIOURS = ExpectedBehaviours()
 RULES = Rules()
@@ -36,6 +38,7 @@ VIEWS = (
     CUSTOMER_REPORTS,
     RULE_PACKS,
     SOURCE_CLOCKS,
+    TRIAGE_CLOCKS,
     SUPPRESSIONS,
     EXPECTED_BEHAVIOURS,
     RULES,

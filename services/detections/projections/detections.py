@@ -17,6 +17,7 @@ from contracts.events.detections import (
     DetectionValidationWithdrawn,
     IndicatorRef,
     RuleRef,
+    TechniqueWeight,
 )
 from contracts.events.subjects import Evidence
 from contracts.labels import Label
@@ -54,12 +55,13 @@ class DetectionDocument(BaseModel):
     raised_at: datetime
     indicator: IndicatorRef | None = None
     sightings: int | None = None
+    technique: TechniqueWeight | None = None
 
 
 class Detections(DocumentView[DetectionDocument]):
     NAME = "detections"
-    VERSION = 2
-    READABLE_VERSIONS = frozenset({1})
+    VERSION = 3
+    READABLE_VERSIONS = frozenset({1, 2})
     TABLE = "detections"
     TOPICS: ClassVar[frozenset[type[Event]]] = frozenset(
         {
@@ -125,6 +127,7 @@ def _raised(recorded: Recorded[DetectionRaised]) -> DetectionDocument:
         raised_at=recorded.recorded_at,
         indicator=event.indicator,
         sightings=event.sightings,
+        technique=event.technique,
     )
 
 

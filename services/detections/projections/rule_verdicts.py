@@ -1,7 +1,7 @@
 """By detection, which rule raised it and which verdict on it stands: what a rule's track record is counted from."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -13,10 +13,11 @@ from contracts.events.detections import DetectionRaised, DetectionValidated, Det
 from contracts.events.subjects import Verdict
 from contracts.ids import TenantId
 from infra.read_database.database import ReadDatabase
-from infra.read_database.reader.conditions import ascending, equal
+from infra.read_database.reader.conditions import ascending, at_least, descending, equal
 from infra.read_database.reader.pages import Document, PageRequest
 from infra.read_database.reader.queries import Reader
 from infra.read_database.views import DocumentView
+from services.detections.config import MAX_VERDICTS_LOOKED_AT
 
 
 class RuleVerdictDocument(BaseModel):
@@ -85,6 +86,34 @@ class TrackRecord:
     counts: Mapping[Verdict | None, int] = field(default_factory=dict)
     first_true_positive: Document[RuleVerdictDocument] | None = None
     not_ready: tuple[TenantId, ...] = ()
+
+
+class MaliciousVerdicts:
+    """Finds detections by what raised them and by their verdict, as far as the ledgers have come when it is asked."""
+
+    def __init__(self, view: RuleVerdicts, reader: Reader, head: Callable[[TenantId], Awaitable[int]]) -> None:
+        self._view, self._reader, self._head = view, reader, head
+
+    async def __call__(
+        self, tenant_ids: Sequence[TenantId], rule_id: str, since: datetime
+    ) -> AsyncIterator[tuple[TenantId, str]]:
+        """Those whose verdict since a time is malicious, with their tenants, the latest MAX_VERDICTS_LOOKED_AT.
+
+        Raises NotYetApplied, ReadDatabaseUnavailable.
+        """
+        if not tenant_ids:
+            return
+        for tenant_id in tenant_ids:
+            await self._reader.waited(tenant_id, await self._head(tenant_id) - 1, None, self._view)
+        page = await self._view.list(
+            self._reader,
+            tenant_ids,
+            [equal("rule_id", rule_id), equal("verdict", Verdict.MALICIOUS.value), at_least("validated_at", since)],
+            [descending("validated_at")],
+            PageRequest(MAX_VERDICTS_LOOKED_AT),
+        )
+        for item in page.items:
+            yield item.tenant_id, item.key
 
 
 class TrackRecords:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from contracts.events.base import Event, Recorded, instant
-from contracts.events.intelligence import SightingContributed, SightingSubject
+from contracts.events.intelligence import SightingContributed, SightingRetracted, SightingSubject
 from infra.read_database.views import DocumentView, Due
 
 REPORT_SIGHTINGS = "report_sightings"
@@ -21,14 +21,14 @@ class SightingSubjectDocument(BaseModel):
     subject_kind: SightingSubject
     subject_id: str
     told_from: tuple[datetime, ...]
-    """For the latest intervals in which it was contributed, when each may be told of."""
+    """For the latest intervals in which it was contributed or retracted, when each may be told of."""
 
 
 class SightingSubjects(DocumentView[SightingSubjectDocument]):
     NAME = "sighting_subjects"
     VERSION = 1
     TABLE = "sighting_subjects"
-    TOPICS: ClassVar[frozenset[type[Event]]] = frozenset({SightingContributed})
+    TOPICS: ClassVar[frozenset[type[Event]]] = frozenset({SightingContributed, SightingRetracted})
     COLUMNS: ClassVar[Mapping[str, str]] = {"told_from": "timestamptz"}
     DOCUMENT = SightingSubjectDocument
 

@@ -1,7 +1,7 @@
 """What waits for a person, over all tenants, by how much it matters (`domain/priority.py`).
 
-Value and exposure are those that the assets had when the detection was raised. What other customers are told to have
-sighted counts from when this tenant's ledger says so.
+Value and exposure are those that the assets had when the detection was raised, and a technique weighs what ATT&CK, as
+it was imported then, says. What other customers are told to have sighted counts from when this tenant's ledger says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,16 @@ from contracts.events.detections import (
     DetectionRepeated,
     DetectionValidated,
     DetectionValidationWithdrawn,
+    TechniqueWeight,
 )
-from contracts.events.intelligence import SightingsReported
+from contracts.events.intelligence import SightingsEnded, SightingsReported
 from contracts.labels import Label
 from infra.read_database.reader.conditions import Condition, equal
 from infra.read_database.views import DocumentView
 from services.detections.domain.priority import Exposure, Inputs
 from services.detections.projections.verdicts import TriageState
+
+_TOLD = (SightingsReported, SightingsEnded)
 
 
 class TriageItem(BaseModel):
@@ -53,6 +56,7 @@ class TriageItem(BaseModel):
     likelihood_percent: int | None = None
     sightings: int | None = None
     exposure: Exposure | None = None
+    technique: TechniqueWeight | None = None
 
     @property
     def inputs(self) -> Inputs:
@@ -62,14 +66,14 @@ class TriageItem(BaseModel):
             self.likelihood_percent,
             self.sightings,
             self.exposure,
-            self.techniques,
+            self.technique.weight_percent if self.technique is not None else None,
         )
 
 
 class TriageQueue(DocumentView[TriageItem]):
     NAME = "triage_queue"
-    VERSION = 2
-    READABLE_VERSIONS = frozenset({1})
+    VERSION = 3
+    READABLE_VERSIONS = frozenset({1, 2})
     TABLE = "triage_queue"
     TOPICS: ClassVar[frozenset[type[Event]]] = frozenset(
         {
@@ -81,6 +85,7 @@ class TriageQueue(DocumentView[TriageItem]):
             DetectionValidated,
             DetectionValidationWithdrawn,
             SightingsReported,
+            SightingsEnded,
         }
     )
     COLUMNS: ClassVar[Mapping[str, str]] = {
@@ -94,12 +99,12 @@ class TriageQueue(DocumentView[TriageItem]):
     DOCUMENT = TriageItem
 
     def keys(self, recorded: Recorded[Any]) -> Sequence[str]:
-        return [] if isinstance(recorded.event, SightingsReported) else [recorded.event.detection_id]
+        return [] if isinstance(recorded.event, _TOLD) else [recorded.event.detection_id]
 
     def lookups(self, recorded: Recorded[Any]) -> Sequence[Condition]:
         """What others have sighted concerns everything that the same rule or indicator raised here."""
         event = recorded.event
-        return [equal("rule_id", event.subject_id)] if isinstance(event, SightingsReported) else []
+        return [equal("rule_id", event.subject_id)] if isinstance(event, _TOLD) else []
 
     def fold(self, key: str, document: TriageItem | None, recorded: Recorded[Any]) -> TriageItem | None:
         if isinstance(recorded.event, DetectionRaised):
@@ -141,6 +146,7 @@ def _raised(recorded: Recorded[DetectionRaised]) -> TriageItem:
         likelihood_percent=event.indicator.confidence_percent if event.indicator is not None else None,
         sightings=event.sightings,
         exposure=Exposure(event.exposure) if event.exposure else None,
+        technique=event.technique,
     )
 
 
@@ -162,6 +168,8 @@ def _changes(document: TriageItem, event: Event) -> Mapping[str, object]:
             return {"state": TriageState.VALIDATED}
         case SightingsReported():
             return {"sightings": event.at_least}
+        case SightingsEnded():
+            return {"sightings": 0}
         case DetectionValidationWithdrawn():
             return {"state": TriageState.CLAIMED if document.claimed_by else TriageState.OPEN}
     raise ValueError(f"{event.TOPIC} does not belong to this view")

@@ -8,12 +8,15 @@ import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 from tenet.detections.v1 import detections_hunts_pb2 as rpc
 
-from contracts.events.detections import HuntKind
+from contracts.events.hunts import HuntKind
 from infra.grpc import Context
 from services.detections.application.hunts.asking import Asked, Asking
 from services.detections.application.hunts.hunting import Hunting, Progress, Question, Result
 from services.detections.application.hunts.selection import Period
 from services.detections.application.hunts.sql_hunts import Answer
+from services.detections.domain.correlation.batches import moment_of
+from services.detections.domain.correlation.detected import summary_of
+from services.detections.domain.correlation.hunted import Correlated
 from services.detections.domain.description import describe
 from services.detections.domain.retrospection import Hit
 
@@ -38,6 +41,9 @@ class DetectionsHuntServicer:
                 if isinstance(step, Answer):
                     for part in _parts(step):
                         yield rpc.HuntResponse(table=part)
+                elif isinstance(step, Correlated):
+                    for hit in _correlated(step):
+                        yield rpc.HuntResponse(hit=hit)
                 else:
                     yield _message(step)
 
@@ -95,6 +101,24 @@ def _hit(hit: Hit) -> rpc.HuntHit:
         summary=describe(hit.record).summary,
         matches=matches,
     )
+
+
+def _correlated(correlated: Correlated) -> list[rpc.HuntHit]:
+    """Each record that a correlation was made of."""
+    firing, rule = correlated.firing, correlated.fired.rule
+    grouped = ", ".join(f"{name}: {text}" for name, text in zip(firing.correlation.group_by, firing.group, strict=True))
+    match = rpc.HuntMatch(rule_id=rule.rule_id, title=rule.title, observed=grouped)
+    return [
+        rpc.HuntHit(
+            occurred_at=_stamp(moment_of(hit.at)),
+            sensor_id=correlated.sensor_id,
+            batch_sha256=hit.batch,
+            record=hit.offset,
+            summary=summary_of(hit, firing, correlated.titles),
+            matches=[match],
+        )
+        for hit in firing.hits
+    ]
 
 
 def _stamp(moment: datetime) -> Timestamp:

@@ -10,11 +10,11 @@ from tenet.detections.v1 import detections_intelligence_pb2 as pb
 from tenet.detections.v1 import detections_intelligence_read_pb2 as read
 from tenet.detections.v1 import detections_intelligence_write_pb2 as write
 
-from contracts.events.intelligence import ImportMode, IntelligenceFormat
+from contracts.events.intelligence import FetchKind, ImportMode, IntelligenceFormat
 from contracts.ids import TenantId
 from contracts.labels import Label
 from infra.grpc import Context
-from services.detections.application.intelligence.fetching import Fetching
+from services.detections.application.intelligence.fetching import Fetching, kind_of
 from services.detections.application.intelligence.importing import Content, Importing
 from services.detections.application.intelligence.watching import Watching
 from services.detections.domain.commands import RetireIntelligenceSource, ScheduleIntelligenceFetch
@@ -26,6 +26,7 @@ from services.detections.servicer.wire import LABELS, named, timestamp
 
 MODES = {mode: pb.ImportMode.Value(f"IMPORT_MODE_{mode.name}") for mode in ImportMode}
 FORMATS = {each: pb.IntelligenceFormat.Value(f"INTELLIGENCE_FORMAT_{each.name}") for each in IntelligenceFormat}
+KINDS = {kind: pb.IntelligenceFetchKind.Value(f"INTELLIGENCE_FETCH_KIND_{kind.name}") for kind in FetchKind}
 PAGE = 50
 
 
@@ -133,6 +134,7 @@ class IntelligenceWriteServicer:
             credential=request.credential or None,
             interval_minutes=request.interval_minutes,
             label=named(LABELS, request.label) if request.label else Label.AMBER,
+            kind=named(KINDS, request.kind) if request.kind else kind_of(request.url),
         )
         self._fetching.check(command)
         committed = await self._importing.schedule_intelligence_fetch(context.call, command)
@@ -159,6 +161,7 @@ def source_message(tenant_id: TenantId, source: Source) -> pb.IntelligenceSource
         message.fetch.interval_minutes = source.fetch.interval_minutes
         message.fetch.label = LABELS[source.fetch.label]
         message.fetch.refusal = source.refusal or ""
+        message.fetch.kind = KINDS[source.fetch.kind]
     event = source.imported
     if event is not None:
         message.MergeFrom(
@@ -177,7 +180,7 @@ def source_message(tenant_id: TenantId, source: Source) -> pb.IntelligenceSource
                 refused=[pb.RefusedObject(object_id=each.object_id, reason=each.reason) for each in event.refused],
                 refused_total=event.refused_total,
                 position=source.position,
-                cursor=event.cursor or "",
+                cursor=source.cursor or "",
             )
         )
     return message

@@ -6,7 +6,7 @@ from typing import TypeVar
 from tenet.detections.v1 import detections_read_pb2 as rpc
 
 from contracts.ids import PROVIDER
-from infra.answering import Answering, Words, next_page, sight, sights
+from infra.answering import Answering, Words, identified, next_page, sight, sights
 from infra.disclosure.labelled import UNLABELLED
 from infra.disclosure.opener import Opened
 from infra.grpc import Context
@@ -69,7 +69,7 @@ class DetectionsReadServicer:
         )
 
     async def ListDetections(self, request: rpc.ListDetectionsRequest, context: Context) -> rpc.ListDetectionsResponse:
-        where: list[Condition] = []
+        where = identified(request)
         if request.states:
             where.append(_states(request.states))
         if request.HasField("rule_id"):

@@ -6,7 +6,7 @@ from tenet.common.v1 import common_pb2 as common
 from tenet.detections.v1 import detections_pb2 as pb
 
 from contracts.events.base import Sealed
-from contracts.events.detections import FailedRule, IndicatorRef, RuleRef
+from contracts.events.detections import FailedRule, IndicatorRef, RuleRef, TechniqueWeight
 from contracts.events.subjects import Evidence, Sight
 from contracts.labels import Label
 from infra.disclosure.labelled import UNLABELLED
@@ -77,6 +77,22 @@ def detection_message(item: Document[DetectionDocument], opened: Opened) -> pb.D
         retrospective=document.retrospective,
         indicator=_indicator_message(document.indicator),
         sightings=document.sightings,
+        technique=_technique_message(document.technique),
+    )
+
+
+def _technique_message(weight: TechniqueWeight | None) -> pb.TechniqueWeight | None:
+    if weight is None:
+        return None
+    return pb.TechniqueWeight(
+        technique_id=weight.technique_id,
+        tactic=weight.tactic,
+        users=weight.users,
+        weight_percent=weight.weight_percent,
+        source=weight.source,
+        attack_version=weight.attack_version or "",
+        set_sha256=weight.set_sha256,
+        position=weight.position,
     )
 
 
@@ -123,6 +139,7 @@ def item_message(item: Document[TriageItem], opened: Opened) -> pb.TriageItem:
         likelihood_percent=document.likelihood_percent,
         sightings=document.sightings,
         exposure=document.exposure,
+        technique=_technique_message(document.technique),
         missing_inputs=document.inputs.missing,
     )
 

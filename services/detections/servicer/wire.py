@@ -10,7 +10,6 @@ from tenet.detections.v1 import detections_pb2 as pb
 
 from contracts.events.subjects import Sight, Verdict
 from contracts.labels import Label
-from infra.read_database.reader.pages import PageRequest
 from services.detections.application.ingest import Receipt
 from services.detections.domain.commands import EvidenceInput
 from services.detections.domain.formats.recognition import Format
@@ -40,10 +39,6 @@ def timestamp(at: datetime | None) -> Timestamp | None:
     message = Timestamp()
     message.FromDatetime(at)
     return message
-
-
-def page_request(message: common.PageRequest) -> PageRequest:
-    return PageRequest(size=message.page_size, token=message.page_token)
 
 
 def evidence_input(message: common.EvidenceInput) -> EvidenceInput:

@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.calls import AuthenticatedBy, Call
 from contracts.events.base import Recorded, Sealed, sealed_values
 from contracts.events.ledger import FieldErased, LedgerExported, SubjectErased
-from contracts.ids import StreamName, TenantId, derive_id, stream_name
+from contracts.ids import StreamName, TenantId, derive_id, last_id_of, stream_name
 from infra.disclosure.copies import ServerCopies
 from infra.event_store.feed import Feed
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from infra.event_store.mapper import Mapper
 from infra.event_store.openings import Openings
 from infra.event_store.repository import Aggregate, Repository
+from infra.keys import KeyStore
 from services.ledger.config import READ_BATCH
 from services.ledger.domain import custody
 from services.ledger.domain.custody import Custody, Person
@@ -110,6 +112,7 @@ class Erasing:
     mapper: Mapper
     openings: Openings
     copies: ServerCopies
+    keys: KeyStore
 
     async def carry_out(
         self, call: Call, recorded: Recorded[SubjectErased] | Recorded[FieldErased], times: int = 0
@@ -119,13 +122,15 @@ class Erasing:
         `times` is how often that is on record already.
         """
         event, tenant_id = recorded.event, call.tenant_id
-        if isinstance(event, FieldErased):
-            sealed = await field_at(self.feed, tenant_id, event.position, event.path)
-            assert sealed is not None, "an erasure is only recorded of a field that is there"
-            deleted = await self.openings.erase_field(tenant_id, event.subject, sealed.event_id, sealed.path)
-        else:
-            deleted = await self.openings.erase(tenant_id, event.subject)
         traces = await self._traces(recorded)
+        if isinstance(event, SubjectErased) and not await younger_key(self.keys, recorded):
+            deleted = await self.openings.erase(tenant_id, event.subject)
+        else:
+            # Field by field: this one alone, or all of before, where an attempt that was cut off has destroyed their
+            # key and the subject's present key seals what came since.
+            deleted = 0
+            for event_id, path in traces.fields:
+                deleted += await self.openings.erase_field(tenant_id, event.subject, event_id, path)
         await self.copies.delete(tenant_id, traces.exports)
         named = {"tenant_id": tenant_id, "request_id": call.request_id, "erasure_id": event.erasure_id}
         first, again = CarryOutErasure, CarryOutErasureAgain
@@ -171,6 +176,12 @@ class Erasing:
             wanted = [entry for entry in entries if subject in entry.entry or entry.topic == LedgerExported.TOPIC]
             for each in self.mapper.decode_all(wanted):
                 yield each
+
+
+async def younger_key(keys: KeyStore, recorded: Recorded[Any]) -> bool:
+    """Whether the erased subject has a key that was made after the erasure: what it seals came after, and stays."""
+    key_id = await keys.present_key(recorded.tenant_id, recorded.event.subject)
+    return key_id is not None and key_id > last_id_of("key", recorded.recorded_at)
 
 
 async def field_at(feed: Feed, tenant_id: TenantId, position: int, path: str) -> Sealed | None:

@@ -18,12 +18,12 @@ from contracts.calls import Actor, AuthenticatedBy, Call
 from contracts.errors import TenetError
 from contracts.events.base import Recorded
 from contracts.events.ledger import ErasureCarriedOut, FieldErased, SubjectErased
-from contracts.ids import PROVIDER, TenantId, derive_id, last_id_of
+from contracts.ids import PROVIDER, TenantId, derive_id
 from contracts.roles import Role
 from infra.event_store.mapper import Mapper
 from infra.event_store.reads import GroupedReads
 from infra.keys import KeyStore, field_mark
-from services.ledger.application.custody import Erasing, custody_stream, field_at
+from services.ledger.application.custody import Erasing, custody_stream, field_at, younger_key
 from services.ledger.config import COMPARE_ERASURES_SECONDS
 
 _RPC = "timer:carry_out_erasure_again"
@@ -103,9 +103,8 @@ class ErasingAgain:
     async def _has_come_back(self, recorded: Recorded[Any]) -> bool:
         event, tenant_id = recorded.event, recorded.tenant_id
         if isinstance(event, SubjectErased):
-            key_id = await self.keys.present_key(tenant_id, event.subject)
-            # A key that is younger than the erasure seals what came after it.
-            return key_id is not None and key_id <= last_id_of("key", recorded.recorded_at)
+            there = await self.keys.present_key(tenant_id, event.subject) is not None
+            return there and not await younger_key(self.keys, recorded)
         sealed = await field_at(self.erasing.feed, tenant_id, event.position, event.path)
         if sealed is None or await self.keys.present_key(tenant_id, event.subject) is None:
             return False

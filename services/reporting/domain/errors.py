@@ -19,13 +19,6 @@ class FigureUnknown(NotFound):
         super().__init__("The report has no such figure.", metadata={"figure": figure})
 
 
-class TimeZoneUnknown(InvalidArgument):
-    reason = "TIME_ZONE_UNKNOWN"
-
-    def __init__(self, name: str) -> None:
-        super().__init__("The time zone is not in the IANA database.", metadata={"time_zone": name[:64]})
-
-
 class TimeZoneMissing(InvalidArgument):
     """A calendar month needs a time zone, and the tenant has none on record."""
 

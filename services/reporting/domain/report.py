@@ -1,6 +1,6 @@
 """A published report: what it says never changes; the customer confirms it or disputes a figure, and both stay."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -18,17 +18,20 @@ ReportEvent = ReportPublished | ReportConfirmed | ReportDisputed
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`published` is None before the publication."""
+    """`published` is None before the publication. `confirmed_by` have confirmed it since it was last disputed."""
 
     published: ReportPublished | None = None
+    confirmed_by: frozenset[str] = frozenset()
 
 
 def evolve(state: Report, recorded: Recorded[ReportEvent]) -> Report:
     match recorded.event:
         case ReportPublished() as event:
             return Report(event)
-        case ReportConfirmed() | ReportDisputed():
-            return state
+        case ReportConfirmed():
+            return replace(state, confirmed_by=state.confirmed_by | {recorded.envelope.actor.id})
+        case ReportDisputed():
+            return replace(state, confirmed_by=frozenset())
         case event:
             assert_never(event)
 
@@ -64,9 +67,11 @@ def default_title(period: Month | Bounds, bounds: tuple[datetime, datetime]) -> 
     return f"Security report {bounds[0]:%Y-%m-%d %H:%M} to {bounds[1]:%Y-%m-%d %H:%M} UTC"
 
 
-def confirm(state: Report, command: ConfirmReport) -> list[ReportEvent]:
-    """Raises ReportUnknown."""
+def confirm(state: Report, command: ConfirmReport, actor_id: str) -> list[ReportEvent]:
+    """Nothing where the same person says again, without a further word, what they have said. Raises ReportUnknown."""
     require_published(state, command.report_id)
+    if actor_id in state.confirmed_by and not command.comment:
+        return []
     comment = Sealed.of(command.comment, subject=command.report_id) if command.comment else None
     return [ReportConfirmed(report_id=command.report_id, comment=comment)]
 

@@ -14,11 +14,11 @@ from markupsafe import Markup, escape
 
 from contracts.events.base import Sealed
 from contracts.labels import Label
+from contracts.zones import zone_of
 from infra.disclosure.opener import Opened, Withheld
 from infra.event_store.openings import Erased
 from services.reporting.domain.headlines import headline
 from services.reporting.domain.model import figures_of
-from services.reporting.domain.period import load_zone
 from services.reporting.servicer.plain_words import (
     OWNERS,
     TITLES,
@@ -79,7 +79,7 @@ class _Page:
         self._model = model
         self._names = names
         self._opened = opened
-        self._zone: ZoneInfo = load_zone(model["period"]["time_zone"])
+        self._zone: ZoneInfo = zone_of(model["period"]["time_zone"])
         self.figures = figures_of(model)
         self._numbers = {name: number for number, name in enumerate(self.figures, start=1)}
 

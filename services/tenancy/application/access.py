@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from contracts.calls import Call
 from contracts.ids import PROVIDER, derive_id
+from contracts.roles import Role
 from infra.auth.identity import new_secret
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from services.tenancy.application.aggregates import API_KEY, GRANT, IDENTITY, ISSUER, PRINCIPAL, TENANT
@@ -68,6 +69,7 @@ class Access:
     async def deactivate_principal(self, call: Call, command: DeactivatePrincipal) -> Committed:
         async def work(unit: Unit) -> None:
             loaded = await unit.load(PRINCIPAL, command.principal_id)
+            await _still_administers(unit, call)
             unit.append(loaded, principal.deactivate(loaded.state, command, call.actor.id))
 
         return await self._handler.handle(call.for_tenant(PROVIDER), command, work)
@@ -91,6 +93,7 @@ class Access:
     async def revoke_grant(self, call: Call, command: RevokeGrant) -> Committed:
         async def work(unit: Unit) -> None:
             loaded = await unit.load(GRANT, command.grant_id)
+            await _still_administers(unit, call)
             unit.append(loaded, grant.revoke(loaded.state, call.actor.id))
 
         return await self._handler.handle(call.for_tenant(PROVIDER), command, work)
@@ -130,3 +133,12 @@ class Access:
 async def _claim(unit: Unit, index: str, principal_id: str) -> None:
     loaded = await unit.load(IDENTITY, identity.identity_id_of(index))
     unit.append(loaded, identity.claim(loaded.state, index, principal_id))
+
+
+async def _still_administers(unit: Unit, call: Call) -> None:
+    """Two administrators who end each other's access at once would leave nobody: the later one finds its own ended."""
+    own = await unit.load(GRANT, grant.grant_id_of(call.actor.id, Role.ADMIN, PROVIDER))
+    asking = await unit.load(PRINCIPAL, call.actor.id)
+    unit.require(own)
+    unit.require(asking)
+    grant.check_administers(own.state, asking.state, call.now)

@@ -15,8 +15,8 @@ from infra.event_store.handler import CommandHandler, Committed, Unit
 from infra.event_store.repository import Loaded, Repository
 from infra.keys import KeyStore, TenantKeysDestroyed
 from infra.object_store import ObjectStore
-from services.tenancy.application.aggregates import TENANT
-from services.tenancy.domain import tenant
+from services.tenancy.application.aggregates import HOLDS, TENANT
+from services.tenancy.domain import holds, tenant
 from services.tenancy.domain.commands import CloseTenant
 from services.tenancy.domain.errors import LedgerStillGrows
 from services.tenancy.domain.tenant import Status, Tenant
@@ -56,18 +56,27 @@ class Closing:
         exports: list[ExportSummary] = []
         if loaded.state.status is Status.LEAVING:
             tenant.check_may_close(loaded.state, await self._children_of(loaded))
+            await self._check_nothing_held(tenant_id)
             exports.append(await self._export(tenant_id))
+            # A hold that was placed during the export is in it, since the ledger's head had to stand still.
+            await self._check_nothing_held(tenant_id)
             await self._destroy(tenant_id, exports[0])
 
         async def work(unit: Unit) -> None:
             current = await unit.load(TENANT, tenant_id)
             tenant.check_may_close(current.state, await self._children_of(current))
+            if not exports:
+                raise LedgerStillGrows("The tenant began to leave a moment ago.")
             # Only `leaving` leads here, and nothing but this command leads away from it.
             unit.append(current, tenant.close(current.state, exports[0].sha256, exports[0].entries))
 
         committed = await self.handler.handle(call.for_tenant(PROVIDER), command, work)
         entries = committed.recorded[0].event.entries
         return Closed(committed, self.exporter.directory / tenant_id / _name(entries))
+
+    async def _check_nothing_held(self, tenant_id: TenantId) -> None:
+        loaded = await self.repository.load(tenant_id, HOLDS, holds.holds_id_of(tenant_id))
+        holds.check_nothing_held(loaded.state)
 
     async def _children_of(self, loaded: Loaded[Tenant]) -> list[Tenant]:
         below = await self.children(loaded.state.id, loaded.last_position)

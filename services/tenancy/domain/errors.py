@@ -33,6 +33,12 @@ class TenantHasChildren(FailedPrecondition):
     reason = "TENANT_HAS_CHILDREN"
 
 
+class HoldStands(FailedPrecondition):
+    """A legal hold stands in the tenant's ledger, and closing would destroy what it keeps; two persons release it."""
+
+    reason = "HOLD_STANDS"
+
+
 class CellUnknown(InvalidArgument):
     """No cell of that name, or none in that region."""
 
@@ -43,12 +49,6 @@ class LedgerElsewhere(FailedPrecondition):
     """A ledger for this tenant lies on another cell than the one asked for."""
 
     reason = "LEDGER_ELSEWHERE"
-
-
-class TimeZoneUnknown(InvalidArgument):
-    """Not a time zone of the IANA database."""
-
-    reason = "TIME_ZONE_UNKNOWN"
 
 
 class IdentityTaken(AlreadyExists):
@@ -127,6 +127,12 @@ class OwnAccessKept(PermissionDenied):
     """An administrator cannot end its own access, so that there is always one left; another one can."""
 
     reason = "OWN_ACCESS_KEPT"
+
+
+class AdministrationEnded(PermissionDenied):
+    """Whoever asks lost its own administration of the provider in the meantime."""
+
+    reason = "ADMINISTRATION_ENDED"
 
 
 class ApiKeyUnknown(NotFound):

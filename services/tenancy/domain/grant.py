@@ -10,7 +10,14 @@ from contracts.events.tenancy import GrantRevoked, PrincipalKind, RoleGranted
 from contracts.ids import PROVIDER, TenantId, derive_id
 from contracts.roles import CUSTOMER_ROLES, PROVIDER_ROLES, Role
 from services.tenancy.domain.commands import GrantRole
-from services.tenancy.domain.errors import ExpiryPast, GrantExists, GrantUnknown, OwnAccessKept, RoleRefused
+from services.tenancy.domain.errors import (
+    AdministrationEnded,
+    ExpiryPast,
+    GrantExists,
+    GrantUnknown,
+    OwnAccessKept,
+    RoleRefused,
+)
 from services.tenancy.domain.principal import Principal, check_active
 from services.tenancy.domain.tenant import Tenant, check_open
 
@@ -96,6 +103,12 @@ def revoke(state: Grant, actor_id: str) -> list[Event]:
     if (state.principal_id, state.role, state.tenant_id) == (actor_id, Role.ADMIN, PROVIDER):
         raise OwnAccessKept("An administrator cannot take away its own administration.")
     return [GrantRevoked(grant_id=state.id)]
+
+
+def check_administers(grant: Grant, principal: Principal, now: datetime) -> None:
+    """Raises AdministrationEnded unless this is a standing grant of an active principal's."""
+    if not grant.stands(now) or not principal.active:
+        raise AdministrationEnded("Your own administration of the provider has ended.")
 
 
 def check_may_hold(principal: Principal, role: Role, tenant: Tenant, ancestors: Sequence[Tenant]) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contracts.errors import TenantUnknown
 from contracts.events.base import Event, Recorded, Sealed
@@ -18,6 +17,7 @@ from contracts.events.tenancy import (
     TenantSuspended,
 )
 from contracts.ids import PROVIDER, TenantId, derive_id, schema_of
+from contracts.zones import zone_of
 from services.tenancy.domain.commands import OnboardTenant, StartLeaving, SuspendTenant
 from services.tenancy.domain.errors import (
     ParentRefused,
@@ -25,7 +25,6 @@ from services.tenancy.domain.errors import (
     TenantExists,
     TenantHasChildren,
     TenantStateRefused,
-    TimeZoneUnknown,
 )
 
 CATEGORY = "tenant"
@@ -99,12 +98,15 @@ def evolve(state: Tenant, recorded: Recorded[TenantEvent]) -> Tenant:
 
 
 def onboard(state: Tenant, ancestors: Sequence[Tenant], command: OnboardTenant, place: Place) -> list[Event]:
-    """`ancestors` are the tenants above, the parent first. A parent never changes, so a tree can have no cycle."""
+    """`ancestors` are the tenants above, the parent first. A parent never changes, so a tree can have no cycle.
+
+    Raises TenantExists, ParentRefused, TimeZoneUnknown.
+    """
     if state.status is not Status.UNKNOWN or command.new_tenant_id == PROVIDER:
         raise TenantExists("A tenant of this identifier exists or existed.")
     if command.parent_tenant_id is not None:
         _check_parent(ancestors)
-    _check_time_zone(command.time_zone)
+    zone_of(command.time_zone)
     return [
         TenantOnboarded(
             tenant_id=command.new_tenant_id,
@@ -190,10 +192,3 @@ def _check_parent(ancestors: Sequence[Tenant]) -> None:
         raise ParentRefused("The parent is no customer that can take on entities below it.")
     if len(ancestors) >= MAX_TREE_DEPTH:
         raise ParentRefused("The customer tree would grow too deep.", metadata={"max_depth": str(MAX_TREE_DEPTH)})
-
-
-def _check_time_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise TimeZoneUnknown("The time zone is not in the IANA database.") from error

@@ -20,6 +20,7 @@ from services.tenancy.servicer.translation import (
     access_record_to_wire,
     authenticated_by_to_wire,
     grant_to_wire,
+    name_to_wire,
     page_from_wire,
     principal_to_wire,
     role_to_wire,
@@ -90,6 +91,25 @@ class TenancyReadServicer:
             page=common_pb2.Page(next_page_token=page.next_token),
         )
 
+    async def ListNames(self, request: pb.ListNamesRequest, context: Context) -> pb.ListNamesResponse:
+        """Only the provider's own principals hold a role that may ask."""
+        await self._wait(request, context)
+        page = await PRINCIPALS.list(
+            self._reader,
+            [PROVIDER],
+            [Condition("home", Comparison.ONE_OF, sorted({PROVIDER, *context.tenants}))],
+            [ascending("key")],
+            page_from_wire(request.page),
+            at=_at(request),
+            deadline=context.deadline,
+        )
+        documents = [item.document for item in page.items]
+        opened = await self._open(context, [document.display_name for document in documents])
+        return pb.ListNamesResponse(
+            names=[name_to_wire(document, opened) for document in documents],
+            page=common_pb2.Page(next_page_token=page.next_token),
+        )
+
     async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
         await self._wait(request, context)
         where = _visible("granted_tenant", request.tenant_ids, context)
@@ -142,7 +162,9 @@ class TenancyReadServicer:
         return await self._opener.open(call, [(name, NAMES) for name in names], purpose=f"names in {call.rpc}")
 
 
-_Positioned = pb.GetTenantRequest | pb.ListTenantsRequest | pb.ListPrincipalsRequest | pb.ListGrantsRequest
+_Positioned = (
+    pb.GetTenantRequest | pb.ListTenantsRequest | pb.ListPrincipalsRequest | pb.ListNamesRequest | pb.ListGrantsRequest
+)
 
 
 def _at(request: _Positioned) -> int | None:

@@ -83,6 +83,16 @@ def principal_to_wire(document: PrincipalDocument, opened: Opened) -> tenancy_pb
     )
 
 
+def name_to_wire(document: PrincipalDocument, opened: Opened) -> tenancy_pb2.PrincipalName:
+    return tenancy_pb2.PrincipalName(
+        principal_id=document.principal_id,
+        kind=kind_to_wire(document.kind),
+        home_tenant_id=document.home_tenant_id,
+        display_name=opened.text(document.display_name),
+        active=document.active,
+    )
+
+
 def grant_to_wire(document: GrantDocument) -> tenancy_pb2.Grant:
     return tenancy_pb2.Grant(
         grant_id=document.grant_id,

@@ -54,7 +54,12 @@ def test_an_archive_is_unpacked_as_it_is_read(tmp_path: Path, packing: str) -> N
         path.write_bytes(zstandard.compress(lines(200)))
     elif packing.startswith("tar"):
         with tarfile.open(path, "w:gz" if packing == "tar.gz" else "w") as archive_of_tapes:
-            for name, content in (("LICENSE", b"x"), ("a.json", lines(150)), ("b.json", lines(50))):
+            for name, content in (
+                ("LICENSE", b"x"),
+                ("__MACOSX/._a.json", b"x"),
+                ("a.json", lines(150)),
+                ("b.json", lines(50)),
+            ):
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
                 archive_of_tapes.addfile(info, io.BytesIO(content))
@@ -67,13 +72,14 @@ def test_an_archive_is_unpacked_as_it_is_read(tmp_path: Path, packing: str) -> N
     assert found == (lines(200) if packing in ("gz", "zst") else lines(150) + lines(50))
 
 
-def test_every_batch_of_a_csv_file_begins_with_its_header(tmp_path: Path) -> None:
+@pytest.mark.parametrize("header", [HEADER, b"\xef\xbb\xbf" + HEADER, b"short,name,ip,time,host\r\n"])
+def test_every_batch_of_a_csv_file_begins_with_its_header(tmp_path: Path, header: bytes) -> None:
     path = tmp_path / "alerts.csv"
-    path.write_bytes(HEADER + b"".join(b"%d,Rule,10.0.0.1,host,R,-,-\n" % moment for moment in range(200)))
+    path.write_bytes(header + b"".join(b"%d,Rule,10.0.0.1,host,R,-,-\n" % moment for moment in range(200)))
     found = contents(path)
     assert len(found) > 3
-    assert all(content.startswith(HEADER) for content in found)
-    assert b"".join(content.removeprefix(HEADER) for content in found).count(b"\n") == 200
+    assert all(content.startswith(header) for content in found)
+    assert b"".join(content.removeprefix(header) for content in found).count(b"\n") == 200
 
 
 def test_equal_records_are_told_apart_by_how_many_came_before_them(tmp_path: Path) -> None:
@@ -109,6 +115,26 @@ def test_a_windows_event_log_is_cut_between_its_chunks(tmp_path: Path) -> None:
     assert all(content.startswith(header) for content in found)
     assert b"".join(content.removeprefix(header) for content in found) == b"".join(chunks) + b"rest"
     assert all(len(content) <= batches.MAX_BATCH_BYTES + 4_096 for content in found)
+
+
+def test_events_in_xml_are_cut_between_events_also_where_one_takes_several_lines(tmp_path: Path) -> None:
+    path = tmp_path / "events.xml"
+    event = b"<Event xmlns='x'><System><EventID>1</EventID></System>\n<EventData/>\n</Event>\n"
+    path.write_bytes(event * 50)
+    found = contents(path, 200)
+    assert len(found) > 10
+    assert all(content.endswith(b"</Event>\n") and content.startswith(b"<Event") for content in found)
+    assert b"".join(found) == event * 50
+    (whole,) = batches_of([path])
+    halves = whole.halves()
+    assert halves is not None
+    assert [half.content for half in halves] == [event * 25] * 2
+
+
+def test_a_file_in_utf16_is_sent_as_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    path.write_bytes(lines(100).decode().encode("utf-16"))
+    assert b"".join(contents(path)) == lines(100)
 
 
 def test_a_line_that_is_longer_than_any_record_is_shortened_so_that_it_is_put_aside(tmp_path: Path) -> None:

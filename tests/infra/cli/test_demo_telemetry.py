@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.events.detections import RuleKind
 from infra.cli.demo import bank, clinic, holding
 from services.detections.domain.grouping import window_of
 
@@ -22,5 +21,5 @@ def test_an_attack_is_one_group_of_a_day_however_close_to_midnight_it_is_played(
 ) -> None:
     now = MIDNIGHT + timedelta(seconds=seconds)
     times = [datetime.fromisoformat(json.loads(line)["UtcTime"] + "+00:00") for line in attack(now)]
-    assert len({window_of(time, RuleKind.SIGMA) for time in times}) == 1
+    assert len({window_of(time) for time in times}) == 1
     assert all(now - timedelta(minutes=4) < time <= now for time in times)

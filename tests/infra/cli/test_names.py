@@ -25,6 +25,10 @@ class Asked:
         self.requests.append(type(request))
         if isinstance(request, read.GetWhoAmIRequest):
             return read.GetWhoAmIResponse(tenants=[self.roles])
+        if isinstance(request, read.ListNamesRequest):
+            return read.ListNamesResponse(
+                names=[pb.PrincipalName(principal_id=ANA, display_name=common.SealedText(value="Ana, analyst"))]
+            )
         ana = pb.Principal(principal_id=ANA, display_name=common.SealedText(value="Ana, analyst"))
         return read.ListPrincipalsResponse(
             principals=[ana, pb.Principal(principal_id=GONE, display_name=common.SealedText(erased=True))]
@@ -41,9 +45,15 @@ async def test_the_providers_leads_and_auditors_read_names(role: "common.Role.Va
     assert names.of("policy:open_case_when_detection_validated") == "policy:open_case_when_detection_validated"
 
 
+@pytest.mark.parametrize("tenant_id", ["provider", "clinic"])
+async def test_analysts_read_the_names_of_whom_they_work_beside(tenant_id: str) -> None:
+    session: Any = Asked(tenant_id, common.ROLE_ANALYST)
+    assert (await names_for(session)).of(ANA) == "Ana, analyst"
+    assert session.requests == [read.GetWhoAmIRequest, read.ListNamesRequest]
+
+
 @pytest.mark.parametrize(
-    ("tenant_id", "role"),
-    [("provider", common.ROLE_ANALYST), ("clinic", common.ROLE_AUDITOR), ("clinic", common.ROLE_CUSTOMER_APPROVER)],
+    ("tenant_id", "role"), [("clinic", common.ROLE_AUDITOR), ("clinic", common.ROLE_CUSTOMER_APPROVER)]
 )
 async def test_nobody_else_asks_for_them_which_would_be_a_refusal_on_record(
     tenant_id: str, role: "common.Role.ValueType"

@@ -2,9 +2,12 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import pytest
 
+from contracts.calls import Actor, AuthenticatedBy, Call
+from contracts.commands import Command, command_digest
 from contracts.errors import Conflict, FailedPrecondition, RequestIdReused, TenantUnknown
 from contracts.events.base import Fact, Sealed
 from contracts.events.tenancy import TenantOnboarded
@@ -14,6 +17,7 @@ from infra.event_store.ledger import Ledger
 from infra.event_store.limits import MAX_DECISIONS
 from infra.event_store.openings import Erased
 from infra.event_store.repository import Aggregate
+from infra.event_store.request_digests import RequestDigests
 from tests.infra.event_store.builders import THINGS, a_call, a_command, activated, onboarded, prepared
 
 Work = Callable[[Unit], Awaitable[None]]
@@ -52,7 +56,7 @@ async def test_a_retried_request_gets_its_first_result_though_the_domain_would_r
     done = await ledger.handler.handle(call, a_command(call), work)
     other = a_call(tenant)
     await ledger.handler.handle(other, a_command(other), activate_once(tenant, "two"))
-    again = await ledger.handler.handle(call, a_command(call, name="a sealed value does not count"), work)
+    again = await ledger.handler.handle(call, a_command(call), work)
     assert again.replayed
     assert (again.recorded, again.position) == (done.recorded, done.position)
 
@@ -66,12 +70,12 @@ async def test_a_retried_request_that_could_be_decided_again_gets_its_first_resu
     async def no_look_up(*_: object) -> None:
         raise AssertionError("the request was looked up")
 
-    monkeypatch.setattr(ledger.reads, "find_request", no_look_up)
-    call = a_call(tenant)
-    done = await ledger.handler.handle(call, a_command(call), count)
-    other = a_call(tenant)
-    await ledger.handler.handle(other, a_command(other), count)
-    again = await ledger.handler.handle(call, a_command(call), count)
+    call, other = a_call(tenant), a_call(tenant)
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger.reads, "find_request", no_look_up)
+        done = await ledger.handler.handle(call, a_command(call), count)
+        await ledger.handler.handle(other, a_command(other), count)
+        again = await ledger.handler.handle(call, a_command(call), count)
     assert again.replayed
     assert again.recorded == done.recorded
     with pytest.raises(RequestIdReused):
@@ -110,6 +114,62 @@ async def test_a_request_id_with_another_command_is_refused(ledger: Ledger, tena
     await ledger.handler.handle(call, a_command(call), activate_once(tenant, "one"))
     with pytest.raises(RequestIdReused):
         await ledger.handler.handle(call, a_command(call, subject_id="subject-2"), activate_once(tenant, "two"))
+
+
+async def test_a_request_id_with_other_private_words_is_refused_whether_it_could_be_decided_again_or_not(
+    ledger: Ledger, tenant: TenantId
+) -> None:
+    call = a_call(tenant)
+
+    async def count(unit: Unit) -> None:
+        unit.append(await unit.load(THINGS, "counter"), [activated(tenant)])
+
+    for work in (activate_once(tenant, "one"), count):
+        call = a_call(tenant)
+        done = await ledger.handler.handle(call, a_command(call, name="Zoe"), work)
+        with pytest.raises(RequestIdReused):
+            await ledger.handler.handle(call, a_command(call, name="Ana"), work)
+        again = await ledger.handler.handle(call, a_command(call, name="Zoe"), work)
+        assert (again.replayed, again.recorded) == (True, done.recorded)
+
+
+async def test_a_policys_request_is_known_whatever_it_says_in_private_the_second_time(
+    ledger: Ledger, tenant: TenantId
+) -> None:
+    by_policy = Actor("policy:count", AuthenticatedBy.SERVICE, PROVIDER)
+    call = replace(a_call(tenant), actor=by_policy)
+    work = activate_once(tenant, "one")
+    done = await ledger.handler.handle(call, a_command(call, name="refused: busy"), work)
+    again = await ledger.handler.handle(call, a_command(call, name="refused: away"), work)
+    assert (again.replayed, again.recorded) == (True, done.recorded)
+
+
+async def test_a_request_recorded_before_private_words_counted_still_gets_its_first_result(
+    ledger: Ledger, tenant: TenantId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = a_call(tenant)
+    work = activate_once(tenant, "one")
+
+    async def as_before(_digests: RequestDigests, _call: Call, command: Command) -> bytes:
+        return bytes.fromhex(command_digest(command))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RequestDigests, "of", as_before)
+        done = await ledger.handler.handle(call, a_command(call), work)
+    again = await ledger.handler.handle(call, a_command(call), work)
+    assert (again.replayed, again.recorded) == (True, done.recorded)
+
+
+async def test_what_tells_requests_apart_cannot_be_guessed_from_the_ledger(ledger: Ledger, tenant: TenantId) -> None:
+    work = activate_once(tenant, "one")
+    call = a_call(tenant)
+    done = await ledger.handler.handle(call, a_command(call, name="Zoe"), work)
+    recorded = done.recorded[0].envelope.request_digest
+    other = a_call(tenant)
+    assert recorded not in (
+        command_digest(a_command(call, name="Zoe")),
+        (await ledger.handler._digests.of(other, a_command(other, name="Zoe"))).hex(),
+    )
 
 
 async def test_a_refusal_is_not_remembered(ledger: Ledger, tenant: TenantId) -> None:

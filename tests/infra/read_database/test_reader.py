@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -157,6 +158,18 @@ async def test_a_page_token_is_good_for_its_own_list_only(database: ReadDatabase
     ]:
         with pytest.raises(PageTokenRefused):
             await BOARD.list(reader, tenants, conditions, order, again)
+
+
+async def test_a_page_token_is_good_while_the_clock_that_a_filter_compares_with_goes_on(
+    database: ReadDatabase, ledgers: MemoryLedgers
+) -> None:
+    reader = await filled(database, ledgers)
+    far = datetime(2099, 1, 1, tzinfo=UTC)
+    first: Page[Card] = await BOARD.list(reader, BOTH, [where.at_most("put_up_at", far)], page=PageRequest(2))
+    later = [where.at_most("put_up_at", far + timedelta(seconds=1))]
+    second = await BOARD.list(reader, BOTH, later, page=PageRequest(2, first.next_token))
+    assert second.items
+    assert not {each.key for each in first.items} & {each.key for each in second.items}
 
 
 async def test_a_forged_page_token_is_refused(database: ReadDatabase, ledgers: MemoryLedgers) -> None:

@@ -106,6 +106,22 @@ async def test_a_late_timer_fires_at_the_start_and_a_clock_that_jumps_back_fires
     assert len(bell.rung) == 1
 
 
+async def test_a_timer_that_was_due_when_it_was_claimed_is_due_for_its_command_though_the_clock_goes_back(
+    database: ReadDatabase, ledgers: MemoryLedgers, bell: Bell
+) -> None:
+    ledgers.append(CLINIC, CardPutUp(card="a"), CardPromised(card="a", at=DUE))
+    await project(database, ledgers)
+    looks = [DUE]
+
+    def goes_back() -> datetime:
+        """The first look finds it due; every later one is an hour before."""
+        return looks.pop() if looks else DUE - timedelta(hours=1)
+
+    assert await TimerRunner(database, {"remind": bell}, goes_back)._fire_one()
+    ((call, _),) = bell.rung
+    assert call.now == DUE
+
+
 async def test_a_timer_that_the_document_no_longer_wants_is_cancelled(
     database: ReadDatabase, admin: AsyncConnection[Any], ledgers: MemoryLedgers, bell: Bell
 ) -> None:

@@ -1,5 +1,6 @@
 """Settings come from the environment, say what is wrong with it, and reach other processes unchanged."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def test_pairs_are_read_and_a_connection_string_may_hold_equals_signs(monkeypatc
         ("TENET_CELLS", "nonsense"),
         ("TENET_CELLS", "a=1 a=2"),
         ("TENET_LOG_LEVEL", "loud"),
+        ("TENET_INTELLIGENCE_NETWORKS", "10.1.2.3/8"),
     ],
 )
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -59,7 +61,13 @@ def test_the_message_about_a_wrong_variable_does_not_repeat_a_password(monkeypat
 
 
 def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    made = Settings(state=tmp_path, base_port=0, ports={"cases": 9000}, cell_servers={"cell-2": "postgresql://h/d"})
+    made = Settings(
+        state=tmp_path,
+        base_port=0,
+        ports={"cases": 9000},
+        cell_servers={"cell-2": "postgresql://h/d"},
+        intelligence_networks=(ip_network("10.1.2.0/24"), ip_network("fd00::/8")),
+    )
     for name, value in made.environment().items():
         monkeypatch.setenv(name, value)
     assert Settings.from_env() == made

@@ -147,6 +147,27 @@ async def test_the_queue_shows_missing_inputs_as_missing_and_exploited_findings_
     assert first.asset_value == 4
 
 
+async def test_a_finding_is_found_by_how_its_identifier_begins_whatever_became_of_it(world: AssetsWorld) -> None:
+    asset = await world.register()
+    await world.analyst.call(world.write.ReportFinding, finding(world, asset.asset_id))
+    dismissed = await world.analyst.call(world.write.ReportFinding, finding(world, asset.asset_id, severity_id=1))
+    verdict = write.ValidateFindingRequest(
+        tenant_id=world.tenant_id,
+        request_id=request_id(),
+        finding_id=dismissed.finding_id,
+        verdict=common.VERDICT_FALSE_POSITIVE,
+        confidence_percent=90,
+        rationale="It is another machine.",
+    )
+    position = (await world.analyst.call(world.write.ValidateFinding, verdict)).position
+    asked = read.ListFindingsRequest(tenant_ids=[world.tenant_id], min_position=position)
+    open_ones = (await world.analyst.call(world.read.ListFindings, asked)).findings
+    assert dismissed.finding_id not in {each.finding_id for each in open_ones}
+    asked.id_prefix = dismissed.finding_id[:20]
+    found = (await world.analyst.call(world.read.ListFindings, asked)).findings
+    assert [each.finding_id for each in found] == [dismissed.finding_id]
+
+
 async def test_a_finding_goes_from_report_to_verified_fix(world: AssetsWorld) -> None:
     asset = await world.register()
     made = await world.analyst.call(world.write.ReportFinding, finding(world, asset.asset_id))

@@ -37,13 +37,13 @@ async def split(world: World, case_id: str, *subjects: str) -> str:
     return str((await world.app.merging.split_case(call, command)).recorded[0].event.case_id)
 
 
-async def unlink(world: World, case_id: str, detection_id: str) -> Committed:
+async def unlink(world: World, case_id: str, detection_id: str, kind: SubjectKind = SubjectKind.DETECTION) -> Committed:
     call = world.call()
     command = world.make(
         work_commands.UnlinkSubject,
         call,
         case_id=case_id,
-        subject_kind=SubjectKind.DETECTION,
+        subject_kind=kind,
         subject_id=detection_id,
         reason="Not of it.",
     )

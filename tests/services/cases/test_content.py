@@ -113,8 +113,12 @@ async def test_a_task_ends_once_and_holds_the_closing_of_its_case_up(world: Worl
 
 async def test_a_task_of_another_case_is_unknown(world: World) -> None:
     case_id, _ = await seen(world, "1")
+    own, other = await add_task(world, case_id), "task-of-nobody"
     with pytest.raises(errors.TaskUnknown):
-        await complete_task(world, case_id, "task-of-nobody")
+        await complete_task(world, case_id, other)
+    await complete_task(world, case_id, own)
+    with pytest.raises(errors.TaskUnknown):
+        await complete_task(world, case_id, other)
 
 
 async def test_evidence_goes_from_hand_to_hand_and_each_copy_is_on_record(world: World) -> None:

@@ -34,6 +34,22 @@ async def notice(world: World, plan: Any, **changes: Any) -> Any:
     return (await world.app.conversing.send_notice(call, command)).recorded[0].event
 
 
+async def enquiry(world: World, detection: str, case_id: str | None = None) -> Any:
+    call = world.call()
+    command = world.make(
+        ask.SendEnquiry,
+        call,
+        detection_id=detection,
+        case_id=case_id,
+        recipient_principal_id=principal("boss"),
+        channel="phone",
+        question="Was it you?",
+        deadline=world.now + timedelta(minutes=10),
+        label=Label.AMBER,
+    )
+    return (await world.app.conversing.send_enquiry(call, command)).recorded[0].event
+
+
 @pytest.mark.parametrize(
     ("field", "empty"),
     [("what", " "), ("where", ""), ("when", ""), ("evidence", ()), ("options", ()), ("deadline", None)],
@@ -72,19 +88,9 @@ async def test_silence_on_an_enquiry_is_recorded_when_its_time_is_over(world: Wo
     await world.charter(text=simple())
     detection = world.detection(account)
     world.claim(detection)
-    call = world.call()
-    command = world.make(
-        ask.SendEnquiry,
-        call,
-        detection_id=detection,
-        case_id=None,
-        recipient_principal_id=principal("boss"),
-        channel="phone",
-        question="Was it you?",
-        deadline=world.now + timedelta(minutes=10),
-        label=Label.AMBER,
-    )
-    sent = (await world.app.conversing.send_enquiry(call, command)).recorded[0].event
+    with pytest.raises(errors.CaseUnknown):
+        await enquiry(world, detection, case_id="case-of-nobody")
+    sent = await enquiry(world, detection)
     world.now += timedelta(minutes=10)
     await world.settle()
     assert len(world.events(EnquiryExpired)) == 1

@@ -5,8 +5,9 @@ import pytest
 from contracts.events.assets import AssetClass
 from contracts.events.case_work import CaseAbsorbed, PlanVoided
 from contracts.events.cases import ActionDispatched, PlanDecided
+from contracts.events.subjects import SubjectKind
 from services.cases.application.aggregates import CASE
-from services.cases.domain import errors
+from services.cases.domain import case, errors
 from services.cases.domain.case import Case
 from services.cases.projections import CASES
 from services.cases.projections.cases import CaseRow
@@ -247,3 +248,28 @@ async def test_a_second_try_of_a_step_that_worked_settles_the_first_that_did_not
     await world.settle()
     assert len(world.events(ActionDispatched)) == 2
     await close(world, first)
+
+
+async def test_what_leaves_a_case_is_recorded_as_what_it_is(world: World) -> None:
+    case_id, _, _ = await case_about(world, "1")
+    other = world.detection(world.asset("host-2", AssetClass.STANDARD, group="office"), name="2")
+    world.validate(other)
+    await link(world, case_id, other)
+    with pytest.raises(errors.SubjectNotLinked):
+        await unlink(world, case_id, other, SubjectKind.FINDING)
+    await unlink(world, case_id, other)
+
+
+async def test_a_full_case_takes_a_subjects_new_verdict_in_and_no_further_subject(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id, detection, host = await case_about(world, "1")
+    monkeypatch.setattr(case, "MAX_SUBJECTS", 1)
+    further = world.detection(host, name="2")
+    world.validate(further)
+    with pytest.raises(errors.CaseTooLarge):
+        await link(world, case_id, further)
+    world.withdraw(detection)
+    position = world.validate(detection)
+    await link(world, case_id, detection)
+    assert [each.validation_position for each in (await state_of(world, case_id)).subjects] == [position]

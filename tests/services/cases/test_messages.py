@@ -11,13 +11,14 @@ from tenet.common.v1 import common_pb2 as common
 
 from contracts.events.assets import AssetClass
 from contracts.events.base import Event
-from contracts.events.cases import CaseOpened
+from contracts.events.cases import CaseOpened, NoticeSent
 from contracts.events.messages import MessageAccepted, MessageAttempted, MessageDispatched, MessageLost, MessageRefused
 from infra.grpc import RemoteError
 from services.cases.application import posting
 from services.cases.application.outbox import Intent
 from services.cases.connectors.messages import Message
 from services.cases.connectors.port import Acknowledged, Refused, Unknown
+from services.cases.domain import commands as ask
 from services.cases.domain.charter import charter_digest, read_charter
 from services.cases.domain.errors import CharterInvalid
 from tests.fixtures.platform import Platform, request_id
@@ -121,6 +122,23 @@ async def test_what_one_channel_cannot_bring_the_next_one_brings(
     ]  # fmt: skip
     assert [message.address for message in chat.handed] == [""]
     assert len(mail.handed) == len(answers)
+
+
+async def test_a_notice_that_is_acknowledged_meanwhile_goes_over_no_further_channel(posted: World) -> None:
+    mail, chat = Postman("mail"), Postman("chat")
+
+    async def acknowledged_while_it_fails(message: Message) -> Unknown:
+        mail.handed.append(message)
+        (sent,) = posted.events(NoticeSent)
+        call = posted.call("boss")
+        decided = posted.make(ask.AcknowledgeNotice, call, notice_id=sent.notice_id, decision="wait")
+        await posted.app.conversing.acknowledge_notice(call, decided)
+        return Unknown("TimeoutError")
+
+    mail.send = acknowledged_while_it_fails  # type: ignore[method-assign]
+    await told(posted, "mail", mail, chat)
+    assert kinds(posted, *MESSAGES) == ["MessageDispatched", "MessageAttempted", "MessageLost"]
+    assert not chat.handed
 
 
 async def test_only_what_surely_was_not_taken_over_is_tried_again(posted: World) -> None:

@@ -71,6 +71,11 @@ async def test_a_validated_detection_leads_to_verified_actions_and_a_case_that_t
     actions = await actions_of(service)
     assert {action.subject.validation_position for action in actions} == {position}
     assert {action.target.value for action in actions} == set(hosts)
+    by_beginning = await actions_of(service, id_prefix=actions[0].action_id[:20])
+    assert [each.action_id for each in by_beginning] == [actions[0].action_id]
+    case_id = actions[0].case_id
+    listing = reads.ListCasesRequest(tenant_ids=[service.tenant_id], id_prefix=case_id[:20])
+    assert [each.case_id for each in (await service.analyst.call(service.read.ListCases, listing)).cases] == [case_id]
     assert all(action.preauthorisation_position for action in actions)
     assert [await service.effects_of(action.action_id) for action in actions] == [1, 1]
     (case,) = await open_cases(service)
@@ -330,9 +335,13 @@ async def test_a_request_that_is_sent_again_has_one_effect_and_a_red_note_stays_
         tenant_id=service.tenant_id,
         request_id=request.request_id,
         case_id=case.case_id,
-        text="Something else",
+        text=request.text,
         label=common.LABEL_GREEN,
     )
-    with pytest.raises(RemoteError) as refused:
-        await service.analyst.call(service.write.AddNote, clash)
-    assert refused.value.reason == "REQUEST_ID_REUSED"
+    other_words = writes.AddNoteRequest()
+    other_words.CopyFrom(request)
+    other_words.text = "Something else"
+    for reused in (clash, other_words):
+        with pytest.raises(RemoteError) as refused:
+            await service.analyst.call(service.write.AddNote, reused)
+        assert refused.value.reason == "REQUEST_ID_REUSED"

@@ -64,7 +64,6 @@ from services.cases.domain.repertoire import deed_of
 from services.cases.policies.act_when_time_comes import Timers
 from services.cases.policies.cancel_actions_when_validation_withdrawn import CancelActionsWhenValidationWithdrawn
 from services.cases.policies.decide_plan_when_tripwire_hit import DecidePlanWhenTripwireHit
-from services.cases.policies.open_case_when_detection_validated import OpenCaseWhenDetectionValidated
 from services.cases.policies.suggest_link_when_traces_drawn import SuggestLinkWhenTracesDrawn
 from services.cases.projections import VIEWS
 from services.cases.wiring import policies_of
@@ -388,12 +387,10 @@ class World:
 
     def policies(self) -> list[Policy]:
         cancelling = CancelActionsWhenValidationWithdrawn(self.app, self.reader)  # type: ignore[arg-type]  # as above
-        opening = OpenCaseWhenDetectionValidated(self.app, self.reader)  # type: ignore[arg-type]  # as above
         tripwires = DecidePlanWhenTripwireHit(self.app, self.reader)  # type: ignore[arg-type]  # as above
         suggesting = SuggestLinkWhenTracesDrawn(self.app, self.reader)  # type: ignore[arg-type]  # as above
         return [
-            *policies_of(self.app, self, Post(self.app)),
-            opening,
+            *policies_of(self.app, self.reader, self, Post(self.app)),  # type: ignore[arg-type]  # as above
             cancelling,
             tripwires,
             suggesting,

@@ -11,6 +11,10 @@ from tenet.common.v1 import common_pb2
 from tenet.detections.v1 import (
     detections_admin_pb2,
     detections_admin_pb2_grpc,
+    detections_intelligence_read_pb2,
+    detections_intelligence_read_pb2_grpc,
+    detections_intelligence_write_pb2,
+    detections_intelligence_write_pb2_grpc,
     detections_read_pb2_grpc,
     detections_write_pb2_grpc,
     telemetry_ingest_pb2,
@@ -185,10 +189,23 @@ async def service(platform: Platform) -> AsyncIterator[Service]:
         yield started
 
 
+async def without_intelligence(admin: Client) -> None:
+    """Retires what the provider has imported: it would raise detections, and weigh in priorities."""
+    asking = admin.stub(detections_intelligence_read_pb2_grpc.IntelligenceReadServiceStub)
+    stub = admin.stub(detections_intelligence_write_pb2_grpc.IntelligenceWriteServiceStub)
+    listing = detections_intelligence_read_pb2.ListIntelligenceSourcesRequest(tenant_id=PROVIDER)
+    for source in (await admin.call(asking.ListIntelligenceSources, listing)).sources:
+        request = detections_intelligence_write_pb2.RetireIntelligenceSourceRequest(
+            tenant_id=PROVIDER, request_id=request_id(), source=source.source
+        )
+        await admin.call(stub.RetireIntelligenceSource, request)
+
+
 @pytest.fixture
 async def with_rules(service: Service, own_pack: bytes) -> Service:
-    """The service with the own pack imported and deployed through its API."""
+    """The service with the own pack imported and deployed through its API, and without what other tests imported."""
     client = await service.client("admin")
+    await without_intelligence(client)
     stub = administers(client)
     imported = await client.call(
         stub.ImportRulePack,

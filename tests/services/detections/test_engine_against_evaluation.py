@@ -120,7 +120,7 @@ def test_what_an_event_was_read_from_changes_no_match(
     found: list[Event] = []
     for line in lines:
         try:
-            records = parsed_of(line)
+            records = list(parsed_of(line))
         except Unreadable:
             continue
         for record in records:

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.detections.domain.formats.clocks import read_clock
@@ -130,6 +130,12 @@ def test_the_columns_of_a_csv_may_come_in_any_order_and_a_part_without_header_is
         assert record.occurred_at == datetime(2022, 1, 15, 2, 32, 32, tzinfo=UTC)
 
 
+def test_a_csv_without_short_names_tells_its_signatures_apart_by_their_names() -> None:
+    (record,) = read(b"time,name,ip,host,event_label\n1642213952,Wazuh: IDS event.,10.0.0.1,web,dirb\n")
+    assert record.alert is not None
+    assert record.alert.rule_id == "ait:Wazuh: IDS event."
+
+
 def test_labels_of_a_recording_are_never_read() -> None:
     (record,) = read(b"time,name,ip,host,short,time_label,event_label\n1642213952,n,1.1.1.1,h,s,attack,webshell\n")
     assert "webshell" not in json.dumps(dict(record.fields)) + record.text
@@ -142,6 +148,7 @@ def test_equal_lines_without_an_identifier_are_counted_and_a_recut_batch_has_the
     assert [record.key for record in read(line * 2)] == keys[:2]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_at_all_make_the_reader_fail_or_miscount(content: bytes) -> None:
     reading = BatchReading(content, Format.AUTOMATIC)
@@ -149,6 +156,7 @@ def test_no_bytes_at_all_make_the_reader_fail_or_miscount(content: bytes) -> Non
     assert reading.total == len(records) + sum(reading.put_aside.values())
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # Others may be using the machine.
 @given(
     st.dictionaries(st.text(max_size=8), st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=5))
 )

@@ -1,5 +1,6 @@
 """Equal activity joins, different activity stays apart, and one batch stays within what one append can hold."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +9,15 @@ from hypothesis import strategies as st
 
 from contracts.events.detections import RuleRef
 from services.detections.application.tenant_index import TenantIndex
-from services.detections.config import MAX_EVIDENCE_PER_GROUP, MAX_RULE_ID_CHARACTERS
+from services.detections.config import (
+    ANOMALY_WINDOW,
+    GROUP_WINDOW,
+    MAX_EVIDENCE_PER_GROUP,
+    MAX_RULE_ID_CHARACTERS,
+)
 from services.detections.domain.errors import BatchRaisesTooMuch
+from services.detections.domain.formats.reading import BatchReading
+from services.detections.domain.formats.recognition import Format
 from services.detections.domain.formats.records import Alert, Record, Source
 from services.detections.domain.grouping import Fired, Grouping
 from services.detections.domain.signatures import fired_by_alert
@@ -83,3 +91,40 @@ def test_an_overlong_signature_is_cut_and_still_told_apart() -> None:
     one, two = (fired_by_alert(Alert("wazuh:" + "9" * 500 + tail, "t", 3)).rule.rule_id for tail in "ab")
     assert one != two
     assert len(one) == len(two) == MAX_RULE_ID_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("name", "window"),
+    [
+        ("Wazuh: IDS event.", GROUP_WINDOW),
+        ("Suricata: Alert - ET SCAN Possible Nmap User-Agent Observed", GROUP_WINDOW),
+        ("AMiner: New event type.", ANOMALY_WINDOW),
+    ],
+)
+def test_a_signature_is_one_group_of_a_day_and_an_anomaly_one_of_two_minutes(name: str, window: timedelta) -> None:
+    keys = [_key_of_alert(name, after) for after in (timedelta(), window - timedelta(seconds=1), window)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_finding_in_ocsf_is_an_anomaly_if_no_rule_made_it() -> None:
+    kinds = {"no type": "", "rule": 1, "behavioural": 2, "statistical": "3", "learning": 4, "keywords": 7, "odd": [2]}
+    anomalies = {name for name, type_id in kinds.items() if _finding(type_id).is_anomaly}
+    assert anomalies == {"behavioural", "statistical", "learning"}
+
+
+def _key_of_alert(name: str, after: timedelta) -> str:
+    """The key of the group of an alert that comes so long after midnight."""
+    midnight = int(NOON.replace(hour=0).timestamp())
+    line = f"{midnight + int(after.total_seconds())},{name},10.0.0.1,mail,X-Y-Z".encode()
+    (one,) = BatchReading(line, Format.ALERT_CSV).records()
+    assert one.alert is not None
+    assert one.occurred_at is not None
+    return Grouping(INDEX).add(one, fired_by_alert(one.alert), one.occurred_at)
+
+
+def _finding(type_id: object) -> Alert:
+    finding = {"title": "t", "analytic": {"uid": "a", "type_id": type_id}}
+    value = {"class_uid": 2004, "metadata": {}, "time": 1, "finding_info": finding}
+    (one,) = BatchReading(json.dumps(value).encode(), Format.OCSF).records()
+    assert one.alert is not None
+    return one.alert

@@ -37,6 +37,8 @@ def said(text: str) -> list[tuple[str, str, str]]:
         ("domain,setup.exe", ("domain", "=", "setup.exe")),
         ('file_name,"a,b.txt"', ("file_name", "=", "a,b.txt")),
         ("file, notes", ("file_name", "=", "notes")),
+        ("cidr,::FFFF:203.0.113.9/120", ("address", "in", "203.0.113.0/24")),
+        ("2001:DB8:0:0::/48", ("address", "in", "2001:db8::/48")),
         ("sha1,da39a3ee5e6b4b0d3255bfef95601890afd80709", ("hash", "=", "da39a3ee5e6b4b0d3255bfef95601890afd80709")),
     ],
 )

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import secrets
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from contracts.errors import StoreUnavailable
 from contracts.events.base import Event
 from contracts.events.detections import DetectionRaised, DetectionRepeated, TelemetryReceived
 from contracts.ids import TenantId
+from infra.cli.batches import batches_of
+from infra.cli.ingesting import Sending
 from infra.grpc import Client, RemoteError
 from infra.object_store.errors import ObjectStoreFull
 from infra.read_database.turns import in_background
@@ -120,6 +123,33 @@ async def test_a_batch_that_is_cut_anew_counts_only_what_is_new(with_rules: Serv
     assert isinstance(repeated, DetectionRepeated)
     assert (raised.count, repeated.count) == (4, 2)
     assert raised.detection_id == repeated.detection_id
+
+
+async def test_alerts_of_the_same_second_are_all_counted_however_a_file_is_cut(
+    with_rules: Service, tmp_path: Path
+) -> None:
+    tenant_id = await with_rules.running.onboard()
+    sensor = await with_rules.sensor(tenant_id)
+    path = tmp_path / "alerts.csv"
+    path.write_bytes(b"time,name,ip,host,short\n" + b"1700000000,Wazuh: IDS event.,10.0.0.1,web,W-All-Evt\n" * 100)
+    stub = sensor.stub(telemetry_ingest_pb2_grpc.TelemetryIngestServiceStub)
+    totals = []
+    for at_most in (1_000, 1_700):
+        requests = [Sending(tenant_id, "cli").request(batch) for batch in batches_of([path], at_most)]
+        assert len(requests) > 3
+        receipts = []
+        for request in requests:
+            request.request_id = request_id()
+            receipts.append((await sensor.call(stub.IngestBatch, request, deadline=60)).receipt)
+        totals.append((sum(each.accepted for each in receipts), sum(each.repeated for each in receipts)))
+    assert totals == [(100, 0), (0, 100)]
+    detections = [
+        event
+        for event in await events_of(with_rules, tenant_id)
+        if isinstance(event, DetectionRaised | DetectionRepeated)
+    ]
+    assert len({each.detection_id for each in detections}) == 1
+    assert sum(each.count for each in detections) == 100
 
 
 async def test_a_crash_between_append_and_the_record_window_repeats_nothing(

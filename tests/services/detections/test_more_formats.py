@@ -338,6 +338,11 @@ def test_equal_records_without_an_identifier_are_told_apart_by_their_place_howev
                 b'{"eventType":1,"published":[],"actor":[]}',
                 b'{"tenet.hec":{"event":[1]}}',
                 b'{"tenet.otlp":{"body":{"tenet.otlp":{}}}}',
+                b'{"_source":{"winlog":[],"System":[]}}',
+                b'{"ID":"1.000:1","SYSCALL":[{}],"EXECVE":[]}',
+                b'{"AuditData":"{}","message":1}',
+                b"<Event><System><EventID>1</EventID>",
+                b"</Event>",
                 b"ElfFile\x00",
                 b"\x28\xb5\x2f\xfd",
             )

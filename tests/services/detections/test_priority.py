@@ -24,12 +24,14 @@ from tests.services.detections.records import lines, shadow_copies_deleted
     ("inputs", "priority", "missing"),
     [
         (Inputs(0, None, None, None, None), 9, "severity asset_value exposure technique likelihood sightings"),
-        (Inputs(4, 5, None, None, None, ("T1490",)), 20, "exposure likelihood sightings"),
-        (Inputs(4, 5, None, None, Exposure.INTERNAL, ("T1490",)), 20, "likelihood sightings"),
-        (Inputs(4, 5, None, None, Exposure.INTERNET, ("T1490",)), 30, "likelihood sightings"),
-        (Inputs(4, 5, None, None, Exposure.NONE, ("T1490",)), 15, "likelihood sightings"),
-        (Inputs(6, 5, 100, 25, Exposure.INTERNET, ("T1490",)), 135, ""),
-        (Inputs(1, 1, 0, 0, Exposure.NONE, ("T1490",)), 1, ""),
+        (Inputs(4, 5, None, None, None, 100), 20, "exposure likelihood sightings"),
+        (Inputs(4, 5, None, None, None, 143), 29, "exposure likelihood sightings"),
+        (Inputs(4, 5, None, None, None, 72), 14, "exposure likelihood sightings"),
+        (Inputs(4, 5, None, None, Exposure.INTERNAL, 100), 20, "likelihood sightings"),
+        (Inputs(4, 5, None, None, Exposure.INTERNET, 100), 30, "likelihood sightings"),
+        (Inputs(4, 5, None, None, Exposure.NONE, 100), 15, "likelihood sightings"),
+        (Inputs(6, 5, 100, 25, Exposure.INTERNET, 156), 211, ""),
+        (Inputs(1, 1, 0, 0, Exposure.NONE, 72), 1, ""),
     ],
 )
 def test_what_is_known_multiplies_and_what_is_not_is_named(inputs: Inputs, priority: int, missing: str) -> None:

@@ -6,6 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from benchmarks import ait_grouping
 from services.detections.domain.formats.reading import BatchReading
 from services.detections.domain.formats.recognition import Format
 from services.detections.domain.formats.records import Record
@@ -151,3 +152,14 @@ def test_every_rule_of_ours_compiles_and_names_a_technique(own_pack: bytes) -> N
     assert pack.failed == ()
     assert len(pack.rules) == 16
     assert all(rule.techniques and rule.severity_id for rule in pack.rules)
+
+
+@pytest.mark.parametrize("name", ["russellmitchell"])
+def test_hardly_a_detection_mixes_attack_with_noise_and_no_phase_of_an_attack_is_unseen(
+    shared_data: Path, name: str
+) -> None:
+    counted = ait_grouping.counted(shared_data / "ait-alerts" / f"{name}_alerts.csv.gz")
+    assert (counted.alerts, counted.unseen) == (ALERTS[name], set())
+    assert len(counted.phases) == 9
+    assert counted.ratio > 80
+    assert counted.mixed_percent <= 0.5

@@ -1,9 +1,11 @@
 """`tenet rules match` and `tenet rules test`: rules over files, without a server."""
 
 import gzip
+import io
 import json
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ from typing import Any
 import pytest
 import zstandard
 
+from services.detections.application.rule_matching import PutAside, matches
+from services.detections.domain.sigma.compiler import compile_rule
+from services.detections.domain.sigma.databases import FORGETFUL
 from services.detections.domain.sigma.packs import pack_of
 from tests.services.detections.records import harmless, shadow_copies_deleted
 
@@ -83,6 +88,86 @@ def test_a_line_that_is_no_record_is_named_and_its_neighbours_are_read(tmp_path:
     assert b"line 3: " in done.stderr
 
 
+HIT, OTHER = EVENTS.splitlines()[1], EVENTS.splitlines()[0]
+FOUND = [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "numbers"),
+    [
+        ("with a mark", b"\xef\xbb\xbf" + EVENTS, FOUND),
+        ("carriage returns", EVENTS.replace(b"\n", b"\r\n"), FOUND),
+        ("UTF-16", EVENTS.decode().encode("utf-16"), FOUND),
+        ("blank lines and no end", b"\n\n" + HIT + b"\n \n" + HIT, [2, 4]),
+        ("an array", b"[" + b",".join(EVENTS.splitlines()) + b"]", FOUND),
+        (
+            "an array over lines",
+            json.dumps([json.loads(line) for line in EVENTS.splitlines()], indent=1).encode(),
+            FOUND,
+        ),
+        ("objects over lines", b"\n".join(json.dumps(json.loads(x), indent=1).encode() for x in (OTHER, HIT)), [1]),
+        ("arrays, one a line", b"[" + OTHER + b"]\n[" + HIT + b",5," + HIT + b"]\n", [1]),
+        ("members of gzip", gzip.compress(EVENTS) + gzip.compress(EVENTS), [1, 3, 5, 7]),
+        ("frames of zstd", zstandard.compress(EVENTS) + zstandard.compress(EVENTS), [1, 3, 5, 7]),
+        ("nothing", b"", []),
+    ],
+)
+def test_lines_are_numbered_as_they_lie_in_the_file(
+    tmp_path: Path, name: str, content: bytes, numbers: list[int]
+) -> None:
+    path = tmp_path / "events"  # What it is shows by its content.
+    path.write_bytes(content)
+    put_aside = PutAside()
+    found = [number for number, _ in matches([compile_rule(RULE)], path, put_aside, FORGETFUL)]
+    assert found == numbers
+    assert put_aside.named == ([(1, "NOT_AN_OBJECT")] if "one a line" in name else [])
+
+
+def test_the_members_of_an_archive_are_told_apart_and_only_telemetry_counts(tmp_path: Path) -> None:
+    path = tmp_path / "events.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (("a.json", EVENTS.rstrip()), ("README.md", b"x\n"), ("__MACOSX/._a.json", b"\0")):
+            archive.writestr(name, content)
+        archive.writestr("b.json", EVENTS)
+    found = [number for number, _ in matches([compile_rule(RULE)], path, PutAside(), FORGETFUL)]
+    assert found == [1, 3, 5, 7]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_telemetry_of_a_tar_archive_is_read(tmp_path: Path, *, packed: bool) -> None:
+    path = tmp_path / "events.tar"
+    with tarfile.open(path, "w:gz" if packed else "w") as archive:
+        for name, content in (("a.json", EVENTS), ("LICENSE", b"x\n"), ("b.json", EVENTS)):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    found = [number for number, _ in matches([compile_rule(RULE)], path, PutAside(), FORGETFUL)]
+    assert found == [1, 3, 5, 7]
+
+
+def test_what_is_read_before_a_file_breaks_stands_and_the_break_is_told(tmp_path: Path, rules: Path) -> None:
+    path = tmp_path / "events.jsonl.gz"
+    path.write_bytes(gzip.compress(EVENTS * 2_000)[:-200])
+    done = tenet("match", "--rules", rules, "--events", path)
+    assert (done.returncode, done.stdout.startswith(MATCHES)) == (2, True)
+    assert b"cannot be read on" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_whoever_reads_may_stop_reading(tmp_path: Path, rules: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(EVENTS * 20_000)
+    command = [sys.executable, "-P", "-m", "infra.cli", "rules", "match", "--rules", rules, "--events", path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert b"Broken pipe" not in said
+    assert b"Traceback" not in said
+
+
 def test_rules_may_be_a_folder_or_one_file(tmp_path: Path) -> None:
     (tmp_path / "rules" / "deep").mkdir(parents=True)
     rule = tmp_path / "rules" / "deep" / "rule.yml"
@@ -148,6 +233,42 @@ def test_too_few_matches_a_missing_recording_and_an_unknown_rule_fail(tmp_path: 
     other = tmp_path / "other.zip"
     other.write_bytes(pack_of({"b.yml": BROKEN}))
     assert b"not among those that compile" in tenet("test", tmp_path / "r", "--rules", other).stdout
+
+
+def test_a_recording_is_found_from_the_folder_that_its_path_starts_from(tmp_path: Path, rules: Path) -> None:
+    folder = regression(tmp_path / "r" / "deep", shadow_copies_deleted("d", 2))
+    (tmp_path / "r" / "some" / "where").mkdir(parents=True)
+    (folder / "r.json").rename(tmp_path / "r" / "some" / "where" / "r.json")
+    (folder / "info.yml").rename(folder / "info.yaml")
+    done = tenet("test", tmp_path / "r", "--rules", rules)
+    assert (done.returncode, b"1 of 1 pairs hold." in done.stdout) == (0, True), done.stdout
+    outside = (folder / "info.yaml").read_text().replace("some/where", "../../..")
+    (folder / "info.yaml").write_text(outside)
+    assert b"the recording is not there" in tenet("test", tmp_path / "r", "--rules", rules).stdout
+
+
+CORRELATION = f"""
+title: Twice
+id: 22222222-2222-4333-8444-555555555555
+correlation: {{type: event_count, rules: [{RULE_ID}], group-by: [Computer], timespan: 5m, condition: {{gte: 2}}}}
+level: high
+""".encode()
+
+
+def test_a_rule_that_correlates_is_tried_on_its_recording_and_named_where_lines_are_matched(tmp_path: Path) -> None:
+    pack = tmp_path / "rules.zip"
+    pack.write_bytes(pack_of({"a.yml": RULE, "c.yml": CORRELATION}))
+    for name, count in (("good", 2), ("bad", 1)):
+        folder = regression(tmp_path / "r" / name, *(shadow_copies_deleted("d", each) for each in range(count)))
+        info = folder / "info.yml"
+        info.write_text(info.read_text().replace(RULE_ID, "22222222-2222-4333-8444-555555555555"))
+    done = tenet("test", tmp_path / "r", "--rules", pack)
+    assert done.stdout.count(b"ok  ") == done.stdout.count(b"FAIL") == 1
+    events = tmp_path / "events.jsonl"
+    events.write_bytes(EVENTS)
+    matched = tenet("match", "--rules", pack, "--events", events)
+    assert matched.stdout == MATCHES
+    assert b"c.yml: It correlates" in matched.stderr
 
 
 def test_a_folder_without_any_pair_is_no_success(tmp_path: Path, rules: Path) -> None:

@@ -110,6 +110,11 @@ def matches(detection: str, fields: Mapping[str, Any]) -> bool:
         ("s:\n    A|utf16|base64: 'foo'\ncondition: s", {"A": base64.b64encode("foo".encode("utf-16")).decode()}, True),
         ("s:\n    A|fieldref|startswith: B\ncondition: s", {"A": "xyz", "B": "XY"}, True),
         ("s:\n    A|fieldref|endswith: B\ncondition: s", {"A": "xyz", "B": "XY"}, False),
+        ("s:\n    A|fieldref|contains: B\ncondition: s", {"A": "xyz", "B": "Y"}, True),
+        ("s:\n    A|fieldref|contains: B\ncondition: s", {"A": "xyz", "B": "q"}, False),
+        ("s:\n    A|gt: 9007199254740992\ncondition: s", {"A": 9007199254740993}, True),
+        ("s:\n    A|lt: 17\ncondition: s", {"A": "0x10"}, True),
+        ("s:\n    A|year: 2026\ncondition: s", {"A": "2026-11-24"}, True),
         ("s:\n    A|contains|cased: 'B'\ncondition: s", {"A": "abc"}, False),
         ("s:\n    - 'needle'\n    - 'pin'\ncondition: s", {"B": "a NEEDLE in"}, True),
         ("s:\n    - 'needle'\ncondition: s", {"B": "hay"}, False),
@@ -174,6 +179,9 @@ def test_the_engine_and_a_plain_evaluation_agree_on_every_rule_and_record(
         (b"title: x\n", "Sigma"),
         (rule("s:\n    A|re: '(['\ncondition: s"), "regular expression"),
         (rule("s:\n    A|expand: '%names%'\ncondition: s"), "placeholder"),
+        (rule("s:\n    A|re: '^[[:alpha:]]+$'\ncondition: s"), "POSIX"),
+        (rule("s:\n    A: x\n    A: y\ncondition: s"), "duplicate"),
+        (b"date: 2021-13-45\n" + rule("s:\n    A: x\ncondition: s"), "month"),
         (rule("s:\n    A: x\ncondition: missing"), "missing"),
         (b"title: c\ncorrelation:\n    type: event_count\n", "Correlations"),
     ],
@@ -188,6 +196,21 @@ def test_a_pack_names_every_rule_that_does_not_compile() -> None:
     pack = compile_pack(pack_of({"a/good.yml": good, "b/bad.yml": b"title: [", "c/twice.yaml": good, "LICENSE": b""}))
     assert [each.rule_id for each in pack.rules] == ["11111111-1111-4111-8111-111111111111"]
     assert [path for path, _ in pack.failed] == ["b/bad.yml", "c/twice.yaml"]
+
+
+@pytest.mark.parametrize("companion", [b"", b"correlation: {}\n", b"filter: {}\n"])
+def test_a_file_that_yaml_stumbles_over_costs_no_other_rule(companion: bytes) -> None:
+    good = rule("s:\n    A: x\ncondition: s", ident=FIRST)
+    for wrong in (b"date: 2021-13-45\n", b"x: 2001-01-01T25:00:00Z\n", b"x: " + b"9" * 5_000 + b"\n", b"? [a]\n: b\n"):
+        pack = compile_pack(pack_of({"good.yml": good, "wrong.yml": wrong + b"title: t\n" + companion}))
+        assert [each.rule_id for each in pack.rules] == [FIRST]
+        assert [path for path, _ in pack.failed] == ["wrong.yml"]
+
+
+def test_the_documents_of_a_file_may_have_a_comment_beside_what_parts_them() -> None:
+    first, second = (rule("s:\n    A: x\ncondition: s", ident=ident) for ident in (FIRST, SECOND))
+    pack = compile_pack(pack_of({"both.yml": b"--- # one\n" + first + b"--- # two\n" + second}))
+    assert [each.rule_id for each in pack.rules] == [FIRST, SECOND]
 
 
 def test_what_is_no_archive_is_no_pack() -> None:

@@ -198,6 +198,11 @@ async def test_the_queue_is_filtered_paged_and_ordered_by_priority(with_rules: S
         read_pb.ListDetectionsRequest(tenant_ids=[tenant_id], rule_id=seen[0].rule_id, min_severity_id=5),
     )
     assert {detection.rule.rule_id for detection in by_rule.detections} == {seen[0].rule_id}
+    prefix = seen[0].detection_id[:20]
+    begins = await analyst.call(
+        reads(analyst).ListDetections, read_pb.ListDetectionsRequest(tenant_ids=[tenant_id], id_prefix=prefix)
+    )
+    assert [each.detection_id for each in begins.detections] == [seen[0].detection_id]
     nothing = await analyst.call(
         reads(analyst).ListDetections,
         read_pb.ListDetectionsRequest(tenant_ids=[tenant_id], states=[pb.TRIAGE_STATE_VALIDATED]),

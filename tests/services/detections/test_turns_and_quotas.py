@@ -93,21 +93,39 @@ async def test_a_greedy_tenant_stands_aside_until_the_smaller_one_is_through() -
     shares = Shares()
     shares.charge(LOUD, 10.0)
     passages, order = Passages(shares), list[str]()
+    entered = asyncio.Event()
 
     async def loud() -> None:
         async with passages.passage(LOUD) as passage:
             order.append("loud is under way")
+            entered.set()
             await passage.stand_aside()
             order.append("loud goes on")
 
     async with passages.passage(QUIET) as passage:
         greedy = asyncio.create_task(loud())
-        await asyncio.sleep(0)
+        await entered.wait()
         await passage.stand_aside()
         order.append("quiet is through")
     await asyncio.wait_for(greedy, 5)
     passages.close()
     assert order == ["loud is under way", "quiet is through", "loud goes on"]
+
+
+async def test_what_arrives_together_with_a_greedy_tenants_batch_is_ahead_of_it() -> None:
+    shares = Shares()
+    shares.charge(LOUD, 10.0)
+    shares.charge(QUIET, 0.01)
+    passages, order = Passages(shares), list[str]()
+
+    async def batch(tenant_id: TenantId, name: str) -> None:
+        async with passages.passage(tenant_id) as passage:
+            await passage.stand_aside()
+            order.append(name)
+
+    await asyncio.gather(batch(LOUD, "loud"), batch(QUIET, "quiet"))
+    passages.close()
+    assert order == ["quiet", "loud"]
 
 
 async def test_standing_aside_ends_beside_tenants_that_are_never_through() -> None:

@@ -3,10 +3,11 @@
 from typing import Any
 
 from contracts.labels import Audience
+from contracts.zones import TZDATA_VERSION
 from services.reporting.domain.chronicle import Chronicle
 from services.reporting.domain.definitions import DEFINITIONS_VERSION
 from services.reporting.domain.model import build, figures_of
-from services.reporting.domain.period import TZDATA_VERSION, month_bounds
+from services.reporting.domain.period import month_bounds
 from services.reporting.domain.scope import Scope
 from tests.services.reporting.history import History
 

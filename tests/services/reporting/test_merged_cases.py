@@ -1,6 +1,14 @@
 """A merged case counts once, at the case that it is worked in; taken apart again, both count."""
 
-from contracts.events.case_work import CaseAbsorbed, CaseMerged, CaseSeparated, CaseUnmerged, LinkedSubject
+from contracts.events.case_work import (
+    CaseAbsorbed,
+    CaseMerged,
+    CaseSeparated,
+    CaseUnmerged,
+    LinkedSubject,
+    SubjectUnlinked,
+)
+from contracts.events.cases import SubjectLinked
 from contracts.events.subjects import SubjectKind, SubjectRef
 from tests.services.reporting.clinic import case
 from tests.services.reporting.history import History, sealed
@@ -35,6 +43,19 @@ def test_a_merged_case_counts_once_at_the_case_that_it_is_worked_in() -> None:
     assert set(responses.cases["one"].assets) == {"asset-1", "asset-2"}
     assert {each.id for each in responses.cases["one"].subjects} == {"detection-1", "detection-2"}
     assert figures(history, as_of=1)["cases.opened"]["value"] == 2
+
+
+def test_a_subject_that_was_unlinked_before_the_merge_was_taken_back_is_gone_once() -> None:
+    history = merged()
+    # The same subject was the case's own as well, and left it as that.
+    history.record("case-one", SubjectLinked(case_id="one", subject=subject(2), asset_ids=("asset-2",)))
+    unlinked = SubjectUnlinked(
+        case_id="one", subject_kind=SubjectKind.DETECTION, subject_id="detection-2", reason=sealed("Not of it.")
+    )
+    history.record("case-one", unlinked)
+    history.record("case-two", CaseUnmerged(case_id="two", from_case_id="one", reason=sealed("Two attacks.")))
+    history.record("case-one", CaseSeparated(case_id="one", unmerged_case_id="two"))
+    assert [each.id for each in chronicle_of(history).responses.cases["one"].subjects] == ["detection-1"]
 
 
 def test_taken_apart_again_both_count_and_each_has_its_own() -> None:

@@ -13,6 +13,8 @@ from tests.services.reporting import clinic
 from tests.services.reporting.history import History
 from tests.services.reporting.made import model_of
 
+NARROW_COLUMNS = 3
+"""A table of no more fits a telephone; one of more is scrolled by itself, and not the page with it."""
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
@@ -27,6 +29,8 @@ class _Page(HTMLParser):
         self.links: list[str] = []
         self.attributes: list[tuple[str, str]] = []
         self.header_cells_without_scope = 0
+        self.wide_tables_that_overflow = 0
+        self._columns, self._scrolls = 0, list[bool]()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -42,9 +46,16 @@ class _Page(HTMLParser):
             self.links.append(named["href"])
         if tag == "th" and "scope" not in named:
             self.header_cells_without_scope += 1
+        if tag == "div":
+            self._scrolls.append(named.get("class") == "wide")
+        self._columns = 0 if tag == "tr" else self._columns + (tag in ("th", "td"))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        if tag == "div":
+            self._scrolls.pop()
+        if tag == "tr":
+            self.wide_tables_that_overflow += self._columns > NARROW_COLUMNS and not any(self._scrolls)
 
 
 def page_of(history: History, audience: Audience = Audience.CUSTOMER) -> str:
@@ -74,6 +85,16 @@ def test_a_page_is_well_formed_and_can_be_walked_by_its_headings_and_tables() ->
     assert {link[1:] for link in page.links} <= set(page.ids)
     assert page.header_cells_without_scope == 0
     assert '<html lang="en">' in text
+
+
+def test_no_table_makes_a_page_wider_than_a_telephone() -> None:
+    assert not _Page(page_of(clinic.month())).wide_tables_that_overflow
+
+
+def test_cases_of_one_title_are_told_apart_by_where_they_are() -> None:
+    page = page_of(clinic.month())
+    (story,) = re.findall(r'<ul class="stories">(.*?)</ul>', page, re.DOTALL)
+    assert re.search(r'<small>on <span class="words">ward-7</span>( and \d+ more)?</small>', story)
 
 
 def test_every_figure_stands_in_the_appendix_with_its_value_and_its_entries() -> None:

@@ -144,6 +144,25 @@ async def test_the_customer_confirms_or_disputes_and_both_stay_on_record(world: 
     assert "Somebody" not in html
 
 
+async def test_who_confirms_twice_has_confirmed_once_until_somebody_disputes(world: ReportingWorld) -> None:
+    await world.record(*quiet_month(world))
+    made = await world.publish()
+    stub = world.approver.stub(reporting_write_pb2_grpc.ReportingWriteServiceStub)
+    named = {"tenant_id": world.tenant_id, "report_id": made.report_id}
+
+    async def confirmed(comment: str = "") -> int:
+        request = write.ConfirmReportRequest(**named, request_id=request_id(), comment=comment)
+        position = (await world.approver.call(stub.ConfirmReport, request)).position
+        return len((await world.shown(made.report_id, position)).report.confirmations)
+
+    assert [await confirmed(), await confirmed(), await confirmed("And thank you")] == [1, 1, 2]
+    dispute = write.DisputeReportRequest(
+        **named, request_id=request_id(), figure="funnel.detections", reason="We count two."
+    )
+    await world.approver.call(stub.DisputeReport, dispute)
+    assert [await confirmed(), await confirmed()] == [3, 3]
+
+
 async def test_publishing_again_restates_the_earlier_report_and_rebuilds_too(world: ReportingWorld) -> None:
     await world.record(*quiet_month(world))
     first = await world.publish()

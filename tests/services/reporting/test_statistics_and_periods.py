@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.intervals import wilson_permille
-from services.reporting.domain.errors import PeriodEmpty, TimeZoneUnknown
+from contracts.zones import TimeZoneUnknown
+from services.reporting.domain.errors import PeriodEmpty
 from services.reporting.domain.figures import runs_of
 from services.reporting.domain.period import explicit_bounds, month_bounds
 from services.reporting.domain.restatement import _runs_between

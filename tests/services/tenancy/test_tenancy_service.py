@@ -1,9 +1,7 @@
 """The tenancy service through its public interface: real server, real tokens."""
 
 import asyncio
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +11,12 @@ from tenet.tenancy.v1 import tenancy_admin_pb2 as pb
 from tenet.tenancy.v1 import tenancy_admin_pb2_grpc, tenancy_pb2, tenancy_read_pb2_grpc
 from tenet.tenancy.v1 import tenancy_read_pb2 as read_pb
 
-from contracts.errors import Unavailable
 from contracts.events.base import Event
 from contracts.ids import PROVIDER, TenantId
 from infra.auth.identity import identity_index
 from infra.grpc import RemoteError
-from infra.keys import TenantKeysDestroyed
 from services.tenancy import wiring
 from services.tenancy.application.bootstrap import bootstrap_provider
-from services.tenancy.application.closing import Closing
 from services.tenancy.domain.commands import Bootstrap
 from services.tenancy.domain.errors import AlreadyBootstrapped
 from tests.fixtures.platform import MACHINE, ROLE, Platform, Running, request_id
@@ -213,6 +208,38 @@ async def test_an_administrator_lists_principals_of_one_home_with_their_names(ru
     assert (found[principal_id].identities, found[machine].identities) == (1, 0)
 
 
+async def test_analysts_read_the_names_of_those_they_work_beside_and_nobody_elses(running: Running) -> None:
+    ours, theirs = await running.onboard(), await running.onboard()
+    analyst, name = await running.register(PROVIDER)
+    await running.grant(analyst, ROLE.ROLE_ANALYST, ours)
+    person, person_name = await running.register(ours)
+    stranger, _ = await running.register(theirs)
+    viewer, viewer_name = await running.register(ours)
+    await running.grant(viewer, ROLE.ROLE_CUSTOMER_VIEWER, ours)
+
+    async def named(by: str, *tenant_ids: str) -> dict[str, str]:
+        client, stub = await asking(running, by)
+        request = read_pb.ListNamesRequest(tenant_ids=tenant_ids, min_position=await head(running))
+        request.page.page_size = 200
+        found: dict[str, str] = {}
+        while True:
+            answer = await client.call(stub.ListNames, request)
+            found |= {each.principal_id: each.display_name.value for each in answer.names}
+            request.page.page_token = answer.page.next_page_token
+            if not request.page.page_token:
+                return found
+
+    seen = await named(name)
+    assert seen[person] == f"Somebody {person_name}"
+    assert {analyst, person, viewer} <= seen.keys()
+    assert stranger not in seen
+    for by, tenant_ids in ((name, [theirs]), (viewer_name, [ours])):
+        client, stub = await asking(running, by)
+        with pytest.raises(RemoteError) as refusal:
+            await client.call(stub.ListNames, read_pb.ListNamesRequest(tenant_ids=tenant_ids))
+        assert refusal.value.reason in ("TENANT_UNKNOWN", "ROLE_MISSING")
+
+
 async def test_who_looks_at_the_access_log_finds_who_saw_names_and_what_was_refused(running: Running) -> None:
     tenant_id = await running.onboard()
     principal_id, name = await running.register(tenant_id)
@@ -354,76 +381,33 @@ async def test_a_further_issuer_must_have_https(running: Running) -> None:
     assert refusal.value.reason == "ISSUER_INSECURE"
 
 
-async def leave(running: Running, tenant_id: str) -> None:
-    client, stub = await running.admin()
-    await client.call(
-        stub.StartLeaving, pb.StartLeavingRequest(tenant_id=tenant_id, request_id=request_id(), reason="A merger")
-    )
+async def test_two_administrators_who_end_each_others_access_at_once_leave_one(running: Running) -> None:
+    people = []
+    for _ in range(2):
+        principal_id, name = await running.register("provider")
+        grant_id = await running.grant(principal_id, ROLE.ROLE_ADMIN, "provider")
+        people.append((principal_id, grant_id, await running.tenancy_client(name)))
+    await running.tenancy.directory.refresh()
 
+    async def end(client: Any, other: tuple[str, str, Any], how: str) -> str:
+        stub = client.stub(tenancy_admin_pb2_grpc.TenancyAdminServiceStub)
+        try:
+            if how == "grant":
+                await client.call(stub.RevokeGrant, pb.RevokeGrantRequest(request_id=request_id(), grant_id=other[1]))
+            else:
+                await client.call(
+                    stub.DeactivatePrincipal,
+                    pb.DeactivatePrincipalRequest(request_id=request_id(), principal_id=other[0]),
+                )
+        except RemoteError as error:
+            return error.reason
+        return "ended"
 
-async def test_closing_exports_the_ledger_destroys_the_keys_and_is_recorded_with_the_exports_digest(
-    running: Running,
-) -> None:
-    tenant_id = await running.onboard()
-    await running.tenancy.objects.put(TenantId(tenant_id), b"telemetry")
-    await running.tenancy.keys.search_key(TenantId(tenant_id))
-    client, stub = await running.admin()
-    request = pb.CloseTenantRequest(tenant_id=tenant_id, request_id=request_id())
-    with pytest.raises(RemoteError) as refusal:
-        await client.call(stub.CloseTenant, request)
-    assert refusal.value.reason == "TENANT_STATE_REFUSED"
-    await leave(running, tenant_id)
-    closed = await client.call(stub.CloseTenant, request)
-    assert await client.call(stub.CloseTenant, request) == closed
-    manifest = json.loads((Path(closed.export_path) / "manifest.json").read_bytes())
-    assert (manifest["tenant_id"], manifest["to_position"]) == (tenant_id, closed.entries)
-    with pytest.raises(TenantKeysDestroyed):
-        await running.tenancy.keys.search_key(TenantId(tenant_id))
-    assert not list((running.tenancy.settings.objects_dir / tenant_id).glob("*"))
-    tenant = await tenant_of(running, tenant_id, closed.position)
-    assert tenant.state == tenancy_pb2.TENANT_STATE_CLOSED
-    assert tenant.export_sha256 == closed.export_sha256
-
-
-async def test_an_entity_is_closed_after_those_below_it(running: Running) -> None:
-    group = await running.onboard()
-    below = await running.onboard(parent=group)
-    await leave(running, group)
-    client, stub = await running.admin()
-    with pytest.raises(RemoteError) as refusal:
-        await running.onboard(parent=group)
-    assert refusal.value.reason == "PARENT_REFUSED"
-    with pytest.raises(RemoteError) as refusal:
-        await client.call(stub.CloseTenant, pb.CloseTenantRequest(tenant_id=group, request_id=request_id()))
-    assert (refusal.value.reason, refusal.value.metadata) == ("TENANT_HAS_CHILDREN", {"children": below})
-    await running.tenancy.keys.search_key(TenantId(group))
-    await leave(running, below)
-    for tenant_id in (below, group):
-        await client.call(stub.CloseTenant, pb.CloseTenantRequest(tenant_id=tenant_id, request_id=request_id()))
-
-
-async def test_a_closing_that_was_interrupted_after_the_keys_went_is_finished_with_the_export_made_before(
-    running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tenant_id = await running.onboard()
-    await leave(running, tenant_id)
-    destroy = Closing._destroy
-
-    async def crash_after(self: Closing, *arguments: Any) -> None:
-        await destroy(self, *arguments)
-        raise Unavailable("The process was killed.")
-
-    client, stub = await running.admin()
-    request = pb.CloseTenantRequest(tenant_id=tenant_id, request_id=request_id())
-    with monkeypatch.context() as patch:
-        patch.setattr(Closing, "_destroy", crash_after)
-        with pytest.raises(RemoteError):
-            await client.call(stub.CloseTenant, request)
-    (made,) = (running.tenancy.settings.exports_dir / tenant_id).glob("closing-*")
-    written = (made / "manifest.json").stat().st_mtime_ns
-    closed = await client.call(stub.CloseTenant, request)
-    assert Path(closed.export_path) == made
-    assert (made / "manifest.json").stat().st_mtime_ns == written
+    one, two = people
+    found = await asyncio.gather(end(one[2], two, "grant"), end(two[2], one, "principal"))
+    # Whose access ended first may be found at the door as well, once the directory has heard of it.
+    assert sorted(found)[1:] == ["ended"]
+    assert min(found) in {"ADMINISTRATION_ENDED", "CREDENTIAL_REFUSED", "ROLE_MISSING"}
 
 
 async def test_only_administrators_change_tenancy(running: Running) -> None:

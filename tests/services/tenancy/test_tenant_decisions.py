@@ -9,6 +9,7 @@ from contracts.errors import TenantUnknown
 from contracts.events.base import Event
 from contracts.events.tenancy import TenantOnboarded, TenantPlaced
 from contracts.ids import PROVIDER, TenantId
+from contracts.zones import TimeZoneUnknown
 from services.tenancy.domain import tenant
 from services.tenancy.domain.commands import OnboardTenant, StartLeaving, SuspendTenant
 from services.tenancy.domain.errors import (
@@ -17,7 +18,6 @@ from services.tenancy.domain.errors import (
     TenantExists,
     TenantHasChildren,
     TenantStateRefused,
-    TimeZoneUnknown,
 )
 from services.tenancy.domain.tenant import MAX_TREE_DEPTH, Place, Status, Tenant
 from tests.services.tenancy.given import recorded

@@ -7,13 +7,12 @@ waited for a batch to be taken: they share the interpreter, and the processor wi
 import asyncio
 import pickle
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from contracts.errors import TenetError
-from services.detections.application.archive.jobs import Failed, Job, MergeFiles, WriteBatch
+from services.detections.application.archive.jobs import Failed, Job, MergeFiles, WriteBatch, WrittenBatch
 from services.detections.application.archive.parquet import ParquetFile, Scratch
 from services.detections.application.archive.rows import BatchOrigin
 from services.detections.application.archive.taking_out import FindNames, TakeOut
@@ -41,10 +40,9 @@ class ArchiveWriter:
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
 
-    async def batch(self, reading: BatchReading, origin: BatchOrigin) -> Mapping[datetime, ParquetFile]:
-        """A file for each hour (its start, in UTC) that the batch's records happened in."""
-        files: Mapping[datetime, ParquetFile] = await self._done(WriteBatch(reading, origin))
-        return files
+    async def batch(self, reading: BatchReading, origin: BatchOrigin) -> WrittenBatch:
+        written: WrittenBatch = await self._done(WriteBatch(reading, origin))
+        return written
 
     async def merged(self, contents: Sequence[bytes]) -> ParquetFile:
         file: ParquetFile = await self._done(MergeFiles(contents))

@@ -9,18 +9,21 @@ from datetime import datetime
 
 from contracts.calls import Call
 from contracts.events.base import Fact
-from contracts.events.detections import HuntCompleted, HuntKind
+from contracts.events.hunts import HuntCompleted, HuntKind
 from contracts.ids import TenantId, derive_id
 from infra.auth.access_log import AccessLog
 from infra.event_store.handler import CommandHandler, Committed, Unit
 from services.detections.application.aggregates import HUNT
+from services.detections.application.archive.rows import hour_of
 from services.detections.application.hunts import sql_hunts
+from services.detections.application.hunts.correlating import correlated
 from services.detections.application.hunts.matching import Looked, looked_through
 from services.detections.application.hunts.retrospecting import Retrospect, Retrospecting
 from services.detections.application.hunts.selection import Period, Selected, Selecting
 from services.detections.config import MAX_HUNT_HITS_SHOWN, MAX_HUNTS_AT_ONCE, MAX_HUNTS_OF_TENANT_AT_ONCE
 from services.detections.domain import hunt
 from services.detections.domain.commands import CompleteHunt
+from services.detections.domain.correlation.hunted import Correlated, CorrelationMatcher
 from services.detections.domain.errors import HuntsBusy
 from services.detections.domain.hunt import Outcome
 from services.detections.domain.matching import Matcher
@@ -43,7 +46,7 @@ class Question:
     text: str
     reason: str
     period: Period
-    matcher: Matcher | None = None
+    matcher: Matcher | CorrelationMatcher | None = None
     dry_run: bool = False
     facts: tuple[Fact, ...] = ()
     waits: bool = False
@@ -75,7 +78,7 @@ class Result:
     position: int
 
 
-Step = Progress | sql_hunts.Answer | Hit | Result
+Step = Progress | sql_hunts.Answer | Hit | Correlated | Result
 
 
 @dataclass(slots=True)
@@ -83,8 +86,18 @@ class _Finding:
     """What a hunt has found so far."""
 
     hits: list[Hit] = field(default_factory=list)
+    correlated: list[Correlated] = field(default_factory=list)
     found: int = 0
     truncated: bool = False
+    hidden: int = 0
+
+    def add(self, found: Hit | Correlated) -> int:
+        """How many records it is of."""
+        if isinstance(found, Hit):
+            self.hits.append(found)
+            return 1
+        self.correlated.append(found)
+        return len(found.firing.hits)
 
 
 class Hunting:
@@ -108,13 +121,13 @@ class Hunting:
         StoreUnavailable.
         """
         async with self._place(call.tenant_id, question):
-            files = await self._selecting.listed(call.tenant_id, question.period)
+            files = await self._selecting.listed(call.tenant_id, _looked_at(question))
             await self._access_log.record(call.tenant_id, call.actor.id, subjects=[SUBJECT], purpose=PURPOSE)
             yield Progress(0, len(files), 0)
             finding = _Finding()
             async with (
                 self._selecting.opened(call.tenant_id, files) as selected,
-                aclosing(self._steps(question, selected, len(files), finding)) as steps,
+                aclosing(self._steps(call, question, selected, len(files), finding)) as steps,
             ):
                 async for step in steps:
                     yield step
@@ -140,7 +153,7 @@ class Hunting:
             self._asked += Counter()  # Forgets those of whom none is left.
 
     async def _steps(
-        self, question: Question, selected: Selected, files_in_all: int, finding: _Finding
+        self, call: Call, question: Question, selected: Selected, files_in_all: int, finding: _Finding
     ) -> AsyncGenerator[Step, None]:
         """Gathers into `finding` on the way."""
         yield Progress(len(selected.files), files_in_all, selected.records)
@@ -149,15 +162,24 @@ class Hunting:
             finding.found, finding.truncated = len(answer.rows), answer.truncated
             yield answer
             return
-        async with aclosing(looked_through(question.matcher, selected.paths)) as looking:
+        shown = 0
+        async with aclosing(await self._looking(call, question, question.matcher, selected)) as looking:
             async for step in looking:
-                if isinstance(step, Hit):
-                    finding.hits.append(step)
-                    if len(finding.hits) <= MAX_HUNT_HITS_SHOWN:
-                        yield step
-                else:
-                    finding.found, finding.truncated = step.found, step.truncated
+                if isinstance(step, Looked):
+                    finding.found, finding.truncated, finding.hidden = step.found, step.truncated, step.hidden
                     yield _progress(step, selected, files_in_all)
+                    continue
+                shown += finding.add(step)
+                if shown <= MAX_HUNT_HITS_SHOWN:
+                    yield step
+
+    async def _looking(
+        self, call: Call, question: Question, matcher: Matcher | CorrelationMatcher, selected: Selected
+    ) -> AsyncGenerator[Looked | Hit | Correlated, None]:
+        if not isinstance(matcher, CorrelationMatcher):
+            return looked_through(matcher, selected.paths)
+        standing = await self._retrospecting.standing(call)
+        return correlated(matcher, standing, selected.paths, hour_of(question.period.start), call.now)
 
     async def _recorded(self, call: Call, question: Question, selected: Selected, finding: _Finding) -> Result:
         command = CompleteHunt(
@@ -175,8 +197,8 @@ class Hunting:
         async def work(unit: Unit) -> None:
             loaded = await unit.load(HUNT, command.hunt_id)
             came = Retrospect()
-            if finding.hits and not question.dry_run:
-                came = await self._retrospecting.append(unit, call, command.hunt_id, finding.hits)
+            if (finding.hits or finding.correlated) and not question.dry_run:
+                came = await self._retrospecting.append(unit, call, command.hunt_id, finding.hits, finding.correlated)
             for fact in question.facts:
                 unit.cite(fact)
             outcome = Outcome(
@@ -186,11 +208,18 @@ class Hunting:
                 found=finding.found,
                 truncated=finding.truncated or came.left > 0,
                 known=came.known,
-                hidden=came.hidden,
+                hidden=finding.hidden + came.hidden,
             )
             unit.append(loaded, hunt.complete(loaded.state, command, outcome, came.detection_ids, came.hits_sha256))
 
         return _result(await self._handler.handle(call, command, work), tuple(sorted(set(selected.gone))))
+
+
+def _looked_at(question: Question) -> Period:
+    """A window that ends within the period may begin before it."""
+    if not isinstance(question.matcher, CorrelationMatcher):
+        return question.period
+    return Period(question.period.start - question.matcher.reach, question.period.end)
 
 
 def _progress(looked: Looked, selected: Selected, files_in_all: int) -> Progress:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import duckdb
 import orjson
 
 from services.detections.application.archive.rows import record_of, source_of
@@ -31,11 +32,8 @@ def look(question: Mapping[str, Any]) -> Iterator[bytes]:
     records = found = size = 0
     with database(question["memory_limit"]) as connection:
         for looked, path in enumerate(question["files"]):
-            result = connection.execute(f"FROM {source_of([path])}")
-            names = [column[0] for column in result.description or ()]
-            while rows := result.fetchmany(ROWS_AT_ONCE):
-                for values in rows:
-                    row = dict(zip(names, values, strict=True))
+            for rows in rows_of(connection, path):
+                for row in rows:
                     records += 1
                     matches = ask(record_of(row))
                     if not matches:
@@ -52,6 +50,14 @@ def look(question: Mapping[str, Any]) -> Iterator[bytes]:
                 yield orjson.dumps({"files": looked, "records": records, "found": found})
     files = len(question["files"])
     yield orjson.dumps({"files": files, "records": records, "found": found, "truncated": False})
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, path: str) -> Iterator[list[dict[str, Any]]]:
+    """All rows of a file of the archive, some at once."""
+    result = connection.execute(f"FROM {source_of([path])}")
+    names = [column[0] for column in result.description or ()]
+    while rows := result.fetchmany(ROWS_AT_ONCE):
+        yield [dict(zip(names, values, strict=True)) for values in rows]
 
 
 def _named(matches: Sequence[Match], numbers: dict[Fired, int]) -> Iterator[bytes]:

@@ -1,7 +1,8 @@
 """Asks a matcher about archived records, in a process of its own; what is found comes as it is found."""
 
 import pickle
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,13 +33,13 @@ MAX_LINE_BYTES = 16 * MAX_RECORD_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """How far a look through some files has come; `ended` with its last step, `truncated` where a limit ended it."""
+    """How far a look through some files has come; `truncated` where a limit ended it. `hidden` matches fed nothing."""
 
     files: int
     records: int
     found: int
-    ended: bool = False
     truncated: bool = False
+    hidden: int = 0
 
 
 async def looked_through(matcher: Matcher, paths: Sequence[Path]) -> AsyncGenerator[Looked | Hit, None]:
@@ -55,8 +56,20 @@ async def looked_through(matcher: Matcher, paths: Sequence[Path]) -> AsyncGenera
         "max_bytes": MAX_HUNT_HIT_BYTES,
     }
     fired: list[Fired] = []
-    step: Looked | Hit | None = None
-    async with child(PROGRAM, MAX_LINE_BYTES) as process:
+    async with aclosing(said_by(PROGRAM, question, MAX_LINE_BYTES)) as answer:
+        async for said in answer:
+            if "fired" in said:
+                fired.append(_fired(said["fired"]))
+            else:
+                yield _hit(said, fired) if "hit" in said else looked_of(said)
+
+
+async def said_by(
+    program: str, question: Mapping[str, Any], max_line_bytes: int
+) -> AsyncGenerator[dict[str, Any], None]:
+    """What a program says to a question, line by line; the last one has `truncated`. Raises HuntTooSlow, HuntFailed."""
+    said: dict[str, Any] = {}
+    async with child(program, max_line_bytes) as process:
         assert process.stdin is not None  # It is a pipe.
         try:
             process.stdin.write(pickle.dumps(question))
@@ -64,17 +77,13 @@ async def looked_through(matcher: Matcher, paths: Sequence[Path]) -> AsyncGenera
             process.stdin.close()
             async for line in lines(process, MATCH_HUNT_SECONDS):
                 said = orjson.loads(line)
-                if "fired" in said:
-                    fired.append(_fired(said["fired"]))
-                    continue
-                step = _hit(said, fired) if "hit" in said else _looked(said)
-                yield step
+                yield said
         except TimeoutError:
             limit = str(MATCH_HUNT_SECONDS)
             raise HuntTooSlow("The hunt took too long; take a shorter period.", metadata={"seconds": limit}) from None
         except (BrokenPipeError, ConnectionResetError):
             pass  # The process ended before it had read its question: it has not said that it came to an end.
-    if not isinstance(step, Looked) or not step.ended:
+    if "truncated" not in said:
         raise HuntFailed("The hunt ended its process; it may want more memory than there is.")
 
 
@@ -97,5 +106,5 @@ def _hit(said: dict[str, Any], fired: Sequence[Fired]) -> Hit:
     return Hit(record, matches, record.occurred_at, row["sensor_id"], row["batch_sha256"])
 
 
-def _looked(said: dict[str, Any]) -> Looked:
-    return Looked(said["files"], said["records"], said["found"], "truncated" in said, said.get("truncated", False))
+def looked_of(said: dict[str, Any]) -> Looked:
+    return Looked(said["files"], said["records"], said["found"], said.get("truncated", False), said.get("hidden", 0))

@@ -57,6 +57,19 @@ class Selecting:
             )
         return files
 
+    async def latest(self, tenant_id: TenantId, period: Period, max_bytes: int) -> Period | None:
+        """The end of a period whose files are no more than that together, from an hour on, and at least one hour with
+        files; the whole period where it holds no more. None where it holds nothing."""
+        sizes: dict[datetime, int] = {}
+        for file in await self._index.files(tenant_id, hour_of(period.start), period.end):
+            sizes[file.hour] = sizes.get(file.hour, 0) + file.size
+        start, taken = None, 0
+        for hour in sorted(sizes, reverse=True):
+            if start is not None and taken + sizes[hour] > max_bytes:
+                return Period(start, period.end)
+            start, taken = hour, taken + sizes[hour]
+        return None if start is None else period
+
     @asynccontextmanager
     async def opened(self, tenant_id: TenantId, files: Sequence[ArchiveFile]) -> AsyncIterator[Selected]:
         """Plain copies of the files, which are gone with the block. Raises ObjectCorrupt, ObjectStoreUnavailable."""

@@ -1,26 +1,30 @@
 """Fetches sources that have a schedule. A fetch that brings nothing is on record only where that is news."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import assert_never
 
 import structlog
 
 from contracts.calls import Actor, AuthenticatedBy, Call
 from contracts.errors import FailedPrecondition, TenetError
-from contracts.events.intelligence import ImportMode, IntelligenceFetchScheduled
+from contracts.events.intelligence import FetchKind, ImportMode, IntelligenceFetchScheduled
 from contracts.ids import PROVIDER, TenantId, derive_id
 from contracts.roles import Role
+from infra.outbound.reach import Reach
+from infra.outbound.refusals import FetchNotAuthorised
+from infra.outbound.sessions import Credential, Door
+from services.detections.application.intelligence import misp, taxii
+from services.detections.application.intelligence.fetch_refusals import FetchKindUnknown
+from services.detections.application.intelligence.fetched import Fetched
 from services.detections.application.intelligence.importing import Content, Importing
-from services.detections.application.intelligence.taxii import (
-    Credential,
-    Fetched,
-    FetchNotAuthorised,
-    check_url,
-    fetch,
-)
+from services.detections.config import FETCHES_AT_ONCE
 from services.detections.domain.commands import NoteIntelligenceFetch, ScheduleIntelligenceFetch
 from services.detections.domain.errors import IntelligenceSourceUnknown
 
@@ -29,7 +33,23 @@ LOOK_SECONDS = 60.0
 ACTOR = "policy:fetch_intelligence"
 RPC = "policy:fetch_intelligence"
 
+_PATHS = (
+    (FetchKind.TAXII, re.compile(r"/collections/[^/]+/?\Z")),
+    (FetchKind.MISP_FEED, re.compile(rf"/{re.escape(misp.MANIFEST)}\Z")),
+    (FetchKind.MISP_SERVER, re.compile(rf"/{re.escape(misp.SEARCH)}/?\Z")),
+)
+"""What a URL's path ends with where it tells what is spoken there (TAXII 2.1, section 5; MISP's own layout)."""
+
 log = structlog.get_logger()
+
+
+def kind_of(url: str) -> FetchKind:
+    """Raises FetchKindUnknown where the URL does not tell."""
+    path = url.partition("?")[0]
+    for kind, ending in _PATHS:
+        if ending.search(path):
+            return kind
+    raise FetchKindUnknown("The URL does not tell whether this is TAXII, a MISP feed or a MISP server: say which.")
 
 
 class NotScheduled(FailedPrecondition):
@@ -46,21 +66,29 @@ class Fetching:
         importing: Importing,
         ledgers: Callable[[], Awaitable[list[TenantId]]],
         credentials: Mapping[str, str],
+        reach: Reach,
         clock: Callable[[], datetime],
     ) -> None:
-        self._importing, self._ledgers, self._clock = importing, ledgers, clock
+        self._importing, self._ledgers, self._reach, self._clock = importing, ledgers, reach, clock
         self._credentials = {name: Credential.of(text) for name, text in credentials.items()}
         self._fetched: dict[tuple[TenantId, str], float] = {}
+        self._unfinished: set[tuple[TenantId, str]] = set()
+        # Their own threads: servers that say nothing for a while must not hold those of the rest of the service.
+        self._threads = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetching")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def check(self, command: ScheduleIntelligenceFetch) -> None:
-        """Raises FetchUrlRefused, FetchNotAuthorised for a credential that there is not."""
-        check_url(command.url)
+        """Raises FetchUrlRefused, FetchAddressRefused, FetchNotAuthorised for a credential that there is not."""
+        self._reach.check_url(command.url)
         self._credential(command.credential)
 
     async def fetch_intelligence(self, call: Call, source: str) -> int:
         """Fetches now; the position of what was recorded, or of the last entry where nothing was.
 
-        Raises IntelligenceSourceUnknown, NotScheduled, FetchRefused, and what an import raises.
+        Where only some could be read that is taken, and the refusal of the rest is on record beside it. Raises
+        IntelligenceSourceUnknown, NotScheduled, FetchRefused, and what an import raises.
         """
         state, position = await self._importing.sources_of(call.tenant_id)
         known = state.by_name.get(source)
@@ -68,35 +96,51 @@ class Fetching:
             raise IntelligenceSourceUnknown("There is no such source of intelligence.")
         if known.fetch is None:
             raise NotScheduled("The source has no schedule.")
-        cursor = known.imported.cursor if known.imported is not None and not known.retired else None
         own = replace(call, rpc=RPC, actor=Actor(ACTOR, AuthenticatedBy.SERVICE, PROVIDER))
+        self._unfinished.discard((call.tenant_id, source))
         try:
-            fetched = await asyncio.to_thread(fetch, known.fetch.url, self._credential(known.fetch.credential), cursor)
-            if fetched.objects:
-                return await self._take(own, known.fetch, fetched, cursor)
+            fetched = await self._looked(call.tenant_id, known.fetch, known.cursor)
+            if fetched.is_news:
+                position = await self._take(own, known.fetch, fetched, known.cursor)
         except TenetError as error:
             await self._note(own, source, error.reason)
             raise
-        return max(position, await self._note(own, source, None))
+        if fetched.more:
+            self._unfinished.add((call.tenant_id, source))
+        return max(position, await self._note(own, source, fetched.refusal.reason if fetched.refusal else None))
 
     async def run(self) -> None:
-        """Until cancelled: fetches what is due. A failure is on record, and tried again when it is due again."""
-        while True:
-            try:
-                for ledger in (PROVIDER, *await self._ledgers()):
-                    await self._fetch_due(ledger)
-            except TenetError as error:
-                log.warning("schedules_not_read", reason=error.reason)
-            await asyncio.sleep(LOOK_SECONDS)
+        """Until cancelled: fetches what is due, the sources of one ledger one after the other and beside those of
+        others, so that slow servers hold up their own ledger only. A failure is on record, and tried again when it is
+        due again."""
+        running: dict[TenantId, asyncio.Task[None]] = {}
+        try:
+            while True:
+                try:
+                    ledgers = [PROVIDER, *await self._ledgers()]
+                except TenetError as error:
+                    log.warning("schedules_not_read", reason=error.reason)
+                    ledgers = []
+                for ended in [ledger for ledger, task in running.items() if task.done()]:
+                    running.pop(ended).result()
+                for ledger in ledgers:
+                    if ledger not in running:
+                        running[ledger] = asyncio.create_task(self._fetch_due(ledger), name=f"fetching for {ledger}")
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            for task in running.values():
+                task.cancel()
+            await asyncio.gather(*running.values(), return_exceptions=True)
 
     async def _fetch_due(self, ledger: TenantId) -> None:
-        state, _ = await self._importing.sources_of(ledger)
+        try:
+            state, _ = await self._importing.sources_of(ledger)
+        except TenetError as error:
+            log.warning("schedules_not_read", ledger=ledger, reason=error.reason)
+            return
         for source in state.by_name.values():
             key = (ledger, source.name)
-            last = self._fetched.get(key)
-            if source.fetch is None or (
-                last is not None and time.monotonic() < last + source.fetch.interval_minutes * 60
-            ):
+            if source.fetch is None or not self._is_due(key, source.fetch):
                 continue
             self._fetched[key] = time.monotonic()
             now = self._clock()
@@ -113,12 +157,44 @@ class Fetching:
             except TenetError as error:
                 log.warning("intelligence_fetch_refused", ledger=ledger, source=source.name, reason=error.reason)
 
+    def _is_due(self, key: tuple[TenantId, str], schedule: IntelligenceFetchScheduled) -> bool:
+        last = self._fetched.get(key)
+        waited = last is None or time.monotonic() >= last + schedule.interval_minutes * 60
+        return waited or key in self._unfinished
+
+    async def _looked(self, ledger: TenantId, schedule: IntelligenceFetchScheduled, cursor: str | None) -> Fetched:
+        door = Door(schedule.url, self._credential(schedule.credential), self._reach)
+        match schedule.kind:
+            case FetchKind.TAXII:
+                return await self._in_thread(partial(taxii.fetch, door, cursor))
+            case FetchKind.MISP_FEED:
+                return await self._in_thread(partial(misp.fetch_feed, door, await self._importing.seen(ledger, cursor)))
+            case FetchKind.MISP_SERVER:
+                return await self._in_thread(
+                    partial(misp.fetch_server, door, await self._importing.seen(ledger, cursor))
+                )
+            case _:
+                assert_never(schedule.kind)
+
+    async def _in_thread(self, fetch: Callable[[], Fetched]) -> Fetched:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, fetch)
+
     async def _take(
         self, call: Call, schedule: IntelligenceFetchScheduled, fetched: Fetched, cursor: str | None
     ) -> int:
+        after = fetched.cursor
+        if fetched.seen is not None:
+            after = await self._importing.keep_seen(call.tenant_id, fetched.seen)
+        content = Content(
+            schedule.source,
+            ImportMode.ADD,
+            schedule.label,
+            fetched.content,
+            cursor=after,
+            published=fetched.published,
+        )
         # Two processes that fetch the same from the same cursor make the same request, which has one effect.
-        content = Content(schedule.source, ImportMode.ADD, schedule.label, fetched.envelope, cursor=fetched.cursor)
-        request_id = derive_id("request", ACTOR, schedule.source, cursor or "", fetched.cursor or "")
+        request_id = derive_id("request", ACTOR, schedule.source, cursor or "", after or "")
         taken = await self._importing.import_intelligence(replace(call, request_id=request_id), content)
         return taken.committed.position
 

@@ -22,16 +22,18 @@ from services.detections.domain.commands import (
     ScheduleIntelligenceFetch,
 )
 from services.detections.domain.errors import IntelligenceHashMismatch
-from services.detections.domain.intelligence import sources
+from services.detections.domain.intelligence import misp_polls, sources
 from services.detections.domain.intelligence.content import read_content
 from services.detections.domain.intelligence.indicators import IndicatorSet, decode, encode
+from services.detections.domain.intelligence.misp_polls import Seen
 from services.detections.domain.intelligence.sources import Prepared, Sources
 from services.detections.domain.intelligence.stix_bundle import Gathered
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a source says, as it was published. `sha256` is what its sender says of it; empty where they say nothing."""
+    """What a source says, as it was published. `sha256` is what its sender says of it; empty where they say nothing.
+    `published` are the events of MISP that it still has, where it tells; what came in others is over."""
 
     source: str
     mode: ImportMode
@@ -39,6 +41,7 @@ class Content:
     data: bytes
     sha256: str = ""
     cursor: str | None = None
+    published: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Importing:
         """Into the ledger of the call's tenant, which is whom the intelligence is for.
 
         Raises IntelligenceUnreadable, IntelligenceTooLarge, IntelligenceHashMismatch, IntelligenceEmpty,
-        IntelligenceSourcesTooMany, IndicatorsTooMany, ObjectStoreFull.
+        IntelligenceSourcesTooMany, IndicatorsTooMany, TechniqueUsesTooMany, ObjectStoreFull.
         """
         sha256 = hashlib.sha256(content.data).hexdigest()
         if content.sha256 and content.sha256.lower() != sha256:
@@ -81,7 +84,7 @@ class Importing:
             loaded = await unit.load(INTELLIGENCE, sources.stream_of(call.tenant_id))
             base = _base_of(loaded.state, command)
             if prepared is None or prepared[0] != base:
-                whole = await self._whole(call, base, gathered.content)
+                whole = await self._whole(call, base, gathered, content.published)
                 encoded = await asyncio.to_thread(encode, whole)
                 set_sha256 = (await self._objects.put(call.tenant_id, encoded)).sha256
                 made = Prepared(format_, gathered, len(content.data), whole, set_sha256, refused_sha256)
@@ -121,9 +124,20 @@ class Importing:
         loaded = await self._repository.load(tenant_id, INTELLIGENCE, sources.stream_of(tenant_id), at=at)
         return loaded.state, loaded.last_position
 
-    async def _whole(self, call: Call, base: str | None, new: IndicatorSet) -> IndicatorSet:
+    async def keep_seen(self, tenant_id: TenantId, seen: Seen) -> str:
+        """The hash by which `seen` gives back what was read of a MISP feed or server. Raises ObjectStoreFull."""
+        return (await self._objects.put(tenant_id, misp_polls.encode(seen))).sha256
+
+    async def seen(self, tenant_id: TenantId, sha256: str | None) -> Seen:
+        """Raises ObjectMissing, ObjectCorrupt."""
+        return Seen() if sha256 is None else misp_polls.decode(await self._objects.get(tenant_id, sha256))
+
+    async def _whole(
+        self, call: Call, base: str | None, gathered: Gathered, published: frozenset[str] | None
+    ) -> IndicatorSet:
         before = IndicatorSet() if base is None else await self.set_of(call.tenant_id, base)
-        return before.merged(new).without_old((call.now - INDICATOR_REMEMBERED).timestamp())
+        kept = before.without_events(gathered.events, published)
+        return kept.merged(gathered.content).without_old((call.now - INDICATOR_REMEMBERED).timestamp())
 
     async def _standing(self, tenant_id: TenantId, source: str, committed: Committed) -> IntelligenceImported:
         for recorded in committed.recorded:

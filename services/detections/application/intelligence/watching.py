@@ -18,6 +18,7 @@ from services.detections.domain.intelligence import sources
 from services.detections.domain.intelligence.indicators import KEPT_BACK, Indicator, IndicatorSet, Technique
 from services.detections.domain.intelligence.matcher import Matcher
 from services.detections.domain.intelligence.sources import Source
+from services.detections.domain.intelligence.technique_weights import TechniqueWeights
 from services.detections.domain.intelligence.watch import Origin, Watch
 from services.detections.domain.sigma.databases import Keeper
 
@@ -32,6 +33,7 @@ class _Made:
     version: int
     watch: Watch = field(default_factory=lambda: Watch(PROVIDER))
     techniques: Mapping[str, Technique] = field(default_factory=dict)
+    weights: TechniqueWeights = field(default_factory=TechniqueWeights)
 
 
 class Watching:
@@ -48,6 +50,11 @@ class Watching:
     def techniques(self) -> Mapping[str, Technique]:
         """ATT&CK's techniques as the provider's sources have them now, by identifier."""
         return self._provider.techniques
+
+    @property
+    def weights(self) -> TechniqueWeights:
+        """What ATT&CK as the provider has it now says of techniques: the same for all tenants."""
+        return self._provider.weights
 
     async def catch_up(self) -> None:
         """Applies what the provider's ledger holds now. Raises ObjectMissing, StoreUnavailable, …"""
@@ -97,18 +104,23 @@ class Watching:
         log.info("intelligence_loaded", ledger=ledger, sources=len(read), indicators=watch.matcher.size)
         if watch.matcher.unmatched:
             log.warning("indicators_not_matched", alarm=True, ledger=ledger, indicators=len(watch.matcher.unmatched))
-        return _Made(version, watch, techniques)
+        weights = TechniqueWeights.of((_origin_of(source), content) for source, content in read)
+        return _Made(version, watch, techniques, weights)
 
     def _watch(self, ledger: TenantId, read: Iterable[tuple[Source, IndicatorSet]]) -> Watch:
         """An indicator that two sources bring is that of the source that was imported last."""
         chosen: dict[str, Indicator] = {}
         origins: dict[str, Origin] = {}
         for source, content in read:
-            assert source.imported is not None  # Only such sources are read.
-            origin = Origin(source.name, source.imported.set_sha256, source.position)
+            origin = _origin_of(source)
             for indicator in content.standing:
                 if ledger == PROVIDER and indicator.label in KEPT_BACK:
                     continue
                 chosen[indicator.indicator_id] = indicator
                 origins[indicator.indicator_id] = origin
         return Watch(ledger, Matcher(chosen.values(), keeper=self._keeper), origins)
+
+
+def _origin_of(source: Source) -> Origin:
+    assert source.imported is not None  # Only such sources are read.
+    return Origin(source.name, source.imported.set_sha256, source.position)

@@ -100,6 +100,11 @@ def moment_of(at: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at)
 
 
+def microseconds_of(moment: datetime) -> int:
+    """Since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 def written(hits: Iterable[Hit]) -> bytes:
     """Hits as an object: one JSON array a line."""
     return b"".join(

@@ -17,16 +17,34 @@ class Correlator:
         for windows in self._windows:
             for rule_id in windows.correlation.references:
                 self._of_rule.setdefault(rule_id, []).append(windows)
+        self._topmost = [windows for windows in self._windows if windows.correlation.rule_id not in self._of_rule]
 
     def take(self, hits: Iterable[Hit]) -> list[Firing]:
         """What fires, in the order in which it does. A correlation that fires is a hit for those that refer to it."""
         fired: list[Firing] = []
+        for windows in self._topmost:
+            windows.fired = fired
         of_rule = self._of_rule
         for hit in hits:
             for windows in of_rule.get(hit.rule_id, ()):
-                if windows.take(hit):
+                if windows.take(hit) and windows.fired is not fired:
                     self._pass_on(windows, fired)
         return fired
+
+    def close(self, bound: int) -> list[Firing]:
+        """Judges the windows that end before `bound` (microseconds) and still wait for what could come; what fires."""
+        fired: list[Firing] = []
+        for windows in self._windows:
+            windows.fired = fired if windows in self._topmost else []
+            windows.close(bound)
+            if windows.fired is not fired:
+                self._pass_on(windows, fired)
+        return fired
+
+    @property
+    def room(self) -> int:
+        """How many hits the windows have room for; see `Windows.room`."""
+        return sum(windows.room for windows in self._windows)
 
     def take_losses(self) -> Mapping[str, Losses]:
         """By correlation, what did not count since the last time; only those that lost something."""
@@ -49,8 +67,8 @@ class Correlator:
             if not firing.begins:
                 continue
             hit = as_hit(firing)
-            for above in self._of_rule.get(hit.rule_id, ()):
-                if above.take(hit):
+            for above in self._of_rule[hit.rule_id]:
+                if above.take(hit) and above.fired is not fired:
                     self._pass_on(above, fired)
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import yaml
-
 from services.detections.config import MAX_CORRELATION_DEPTH
 from services.detections.domain.correlation.rules import CompiledCorrelation, compile_correlation
 from services.detections.domain.errors import RuleUncompilable
+from services.detections.domain.sigma.documents import documents_of
 
 _NAME = re.compile(rb"^name:[ \t]*[\"']?([^\"'#\r\n]+?)[\"']?[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 _CORRELATION = re.compile(rb"^correlation:", re.MULTILINE)
@@ -104,10 +103,7 @@ def known_names(rules: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 
 
 def _document(text: bytes) -> Mapping[str, Any]:
-    try:
-        document = yaml.load(text.decode(), yaml.CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise RuleUncompilable(f"Not readable as YAML: {str(error)[:300]}") from error
-    if not isinstance(document, dict):
+    documents = documents_of(text)
+    if len(documents) != 1 or not isinstance(documents[0], dict):
         raise RuleUncompilable("A rule is a mapping.")
-    return document
+    return documents[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from contracts.events.detections import GroupIdentity, RuleKind
+from contracts.events.detections import GroupIdentity
 from services.detections.config import MAX_EVIDENCE_PER_CORRELATION, MAX_SUMMARY_CHARACTERS
 from services.detections.domain.correlation.batches import moment_of
 from services.detections.domain.correlation.hits import Firing, Hit
@@ -16,8 +16,7 @@ def group_of(known: Group | None, firing: Firing, fired: Fired, index: BlindInde
     """The group that a firing belongs to, with the firing in it; `known` if this batch has it already."""
     first, last = moment_of(firing.hits[0].at), moment_of(firing.hits[-1].at)
     if known is None:
-        identity = _identity(firing, index)
-        key = group_key(index, fired.rule.rule_id, identity, window_of(moment_of(firing.at), RuleKind.CORRELATION))
+        key, identity = group_key_of(firing, index), _identity(firing, index)
         known = Group(key, identity, fired, SOURCE, Place(*firing.hits[-1].place), first, last)
     known.count += len(firing.hits)
     known.first, known.last = min(known.first, first), max(known.last, last)
@@ -26,9 +25,14 @@ def group_of(known: Group | None, firing: Firing, fired: Fired, index: BlindInde
     return known
 
 
+def group_key_of(firing: Firing, index: BlindIndex) -> str:
+    """The key of the group that a firing belongs to."""
+    return group_key(index, firing.correlation.rule_id, _identity(firing, index), window_of(moment_of(firing.at)))
+
+
 def key_of(firing: Firing) -> tuple[str, tuple[str, ...], int]:
     """Firings with the same key belong to the same group."""
-    return firing.correlation.rule_id, firing.group, window_of(moment_of(firing.at), RuleKind.CORRELATION)
+    return firing.correlation.rule_id, firing.group, window_of(moment_of(firing.at))
 
 
 def _identity(firing: Firing, index: BlindIndex) -> GroupIdentity:
@@ -45,14 +49,22 @@ def _telling(hits: Sequence[Hit], room: int) -> Sequence[Hit]:
     return sorted(list(chosen.values())[: max(0, room)], key=lambda hit: hit.at)
 
 
-def _sample(hit: Hit, firing: Firing, titles: Mapping[str, str]) -> Sample:
-    grouped = list(zip(firing.correlation.group_by, firing.group, strict=True))
-    named = zip(("host", "address", "account", "source address", "destination address"), hit.place, strict=True)
-    told = [(kind, text) for kind, text in (*named, *grouped) if text]
+def summary_of(hit: Hit, firing: Firing, titles: Mapping[str, str]) -> str:
+    """What a person reads of a hit."""
     lines = [
         f"{moment_of(hit.at).isoformat()} {titles.get(hit.rule_id, hit.rule_id)}",
-        *(f"{kind}: {text}" for kind, text in told),
+        *(f"{kind}: {text}" for kind, text in _told(hit, firing)),
         *(f"{name}: {text}" for name, text in hit.values.items()),
     ]
-    summary = "\n".join(dict.fromkeys(lines))[:MAX_SUMMARY_CHARACTERS]
-    return Sample(hit.offset, Description(summary, tuple(f"{kind}: {text}" for kind, text in told)), hit.batch)
+    return "\n".join(dict.fromkeys(lines))[:MAX_SUMMARY_CHARACTERS]
+
+
+def _sample(hit: Hit, firing: Firing, titles: Mapping[str, str]) -> Sample:
+    observables = tuple(f"{kind}: {text}" for kind, text in _told(hit, firing))
+    return Sample(hit.offset, Description(summary_of(hit, firing, titles), observables), hit.batch)
+
+
+def _told(hit: Hit, firing: Firing) -> list[tuple[str, str]]:
+    grouped = zip(firing.correlation.group_by, firing.group, strict=True)
+    named = zip(("host", "address", "account", "source address", "destination address"), hit.place, strict=True)
+    return [(kind, text) for kind, text in (*named, *grouped) if text]

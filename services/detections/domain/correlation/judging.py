@@ -1,5 +1,6 @@
 """Whether a window meets the condition: step by step for hits that come in order, in full for any other window."""
 
+import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -14,14 +15,14 @@ from services.detections.domain.correlation.rules import (
     Operator,
     holds,
 )
-from services.detections.domain.correlation.state import Group, Value
+from services.detections.domain.correlation.state import NEVER, NOTHING, Group, Value
 
 
 class Judge(Protocol):
     """`advance` and `insert` are told of a hit that is in `times` and `hits` already.
 
     A correlation whose windows are judged once they are closed never advances, so what advancing needs (`low`,
-    `counts`) means nothing there.
+    `latest`) means nothing there.
     """
 
     def advance(self, group: Group, at: int, index: int, value: Value) -> bool:
@@ -69,34 +70,27 @@ class _Events:
         self._least = _least(condition)
 
     def advance(self, group: Group, at: int, index: int, value: Value) -> bool:
-        times, low, start = group.times, group.low, at - self._span
-        while times[low] < start:
-            low += 1
-        group.low = low
-        count = len(times) - low
-        return count >= self._least if self._least is not None else met(self._condition, count)
+        times, least = group.times, self._least
+        return len(times) >= least and times[-least] >= at - self._span
 
     def insert(self, group: Group, place: int, at: int, index: int, value: Value) -> None:
-        if at < group.newest - self._span:
-            group.low += 1
+        pass
 
     def met(self, group: Group, end: int) -> bool:
         times = group.times
         return met(self._condition, bisect_right(times, end) - bisect_left(times, end - self._span))
 
     def met_among(self, group: Group, ends: Sequence[int], known: Sequence[int]) -> list[int]:
-        if self._least is None:
-            return [end for end in ends if self.met(group, end)]
         if _hits_around(group, ends, self._span) < self._least:
             return []
         return _still_or_now(ends, known, lambda end: self.met(group, end))
 
     def cut(self, group: Group, count: int) -> None:
-        group.low = max(0, group.low - count)
+        pass
 
 
 class _Values:
-    """How many different values."""
+    """How many different values. They are counted again only once what was counted last does not answer any more."""
 
     def __init__(self, span: int, condition: Comparison) -> None:
         self._span, self._condition = span, condition
@@ -104,43 +98,51 @@ class _Values:
 
     def advance(self, group: Group, at: int, index: int, value: Value) -> bool:
         group.values.append(value)
-        counts = group.counts
-        counts[value] = counts.get(value, 0) + 1
-        times, low, start = group.times, group.low, at - self._span
+        start = at - self._span
+        if start <= group.sure:
+            return True
+        return len(group.values) >= group.enough and self._count(group, start)
+
+    def _count(self, group: Group, start: int) -> bool:
+        """Each hit that leaves the window takes one value along at most: so long, those beyond the least can spare
+        one. While values are too few, each hit that comes brings one at most."""
+        times, values, latest, low = group.times, group.values, group.latest, group.low
+        latest.update(zip(values[group.counted :], times[group.counted :], strict=True))
         while times[low] < start:
-            left = group.values[low]
-            if counts[left] == 1:
-                del counts[left]
-            else:
-                counts[left] -= 1
+            left = values[low]
+            if latest.get(left) == times[low]:
+                del latest[left]
             low += 1
-        group.low = low
-        count = len(counts)
-        return count >= self._least if self._least is not None else met(self._condition, count)
+        group.low, group.counted = low, len(values)
+        spare = len(latest) - self._least
+        if spare < 0:
+            group.enough = len(values) - spare
+            return False
+        group.sure = times[low + spare]
+        return True
 
     def insert(self, group: Group, place: int, at: int, index: int, value: Value) -> None:
         group.values.insert(place, value)
-        if at < group.newest - self._span:
-            group.low += 1
-        else:
-            group.counts[value] = group.counts.get(value, 0) + 1
+        if place < group.counted:
+            group.counted += 1
+            if place < group.low:
+                group.low += 1
+            elif group.latest.get(value, at) <= at:
+                group.latest[value] = at
 
     def met(self, group: Group, end: int) -> bool:
         return met(self._condition, len(set(_values(group, end - self._span, end))))
 
     def met_among(self, group: Group, ends: Sequence[int], known: Sequence[int]) -> list[int]:
-        if self._least is None:
-            return [end for end in ends if self.met(group, end)]
         if _hits_around(group, ends, self._span) < self._least:
             return []
         return _still_or_now(ends, known, lambda end: self.met(group, end))
 
     def cut(self, group: Group, count: int) -> None:
         del group.values[:count]
-        group.counts.clear()
-        for value in group.values[max(0, group.low - count) :]:
-            group.counts[value] = group.counts.get(value, 0) + 1
-        group.low = max(0, group.low - count)
+        group.latest.clear()
+        group.low = group.counted = max(0, group.low - count)
+        group.sure, group.enough = NEVER, 0
 
 
 class _Numbers:
@@ -178,17 +180,17 @@ class _Presences:
 
     def advance(self, group: Group, at: int, index: int, value: Value) -> bool:
         group.seen[index].append(at)
-        if self._every:
-            start = at - self._span
-            for times in group.seen:
-                if not times or times[-1] < start:
-                    return False
-            if not self._ordered:
-                return True
-        return self.met(group, at)
+        if not self._every:
+            return self.met(group, at)
+        if group.lacking not in (index, NOTHING):
+            return False
+        start = at - self._span
+        return start <= group.sure or self._look(group, start)
 
     def insert(self, group: Group, place: int, at: int, index: int, value: Value) -> None:
         insort(group.seen[index], at)
+        if index == group.lacking:
+            group.lacking = NOTHING
 
     def met(self, group: Group, end: int) -> bool:
         start = end - self._span
@@ -207,6 +209,26 @@ class _Presences:
         last = group.times[count - 1]
         for times in group.seen:
             del times[: bisect_right(times, last)]
+        group.sure = NEVER
+
+    def _look(self, group: Group, start: int) -> bool:
+        """Finds up to when every rule has a hit, in order where that counts, or which one has none."""
+        latest = group.newest
+        for slot in range(len(group.seen) - 1, -1, -1):
+            times = group.seen[slot]
+            if not times or times[-1] < start:
+                group.lacking = slot
+                return False
+            if not self._ordered:
+                latest = min(latest, times[-1])
+                continue
+            place = bisect_right(times, latest) - 1
+            if place < 0 or times[place] < start:
+                group.lacking = NOTHING
+                return False
+            latest = times[place]
+        group.sure, group.lacking = latest, NOTHING
+        return True
 
     def _present(self, group: Group, start: int, end: int) -> list[bool]:
         return [_first(times, start, end) is not None for times in group.seen]
@@ -221,13 +243,13 @@ class _Presences:
         return present
 
 
-def _least(condition: Comparison) -> float | None:
-    """The smallest whole number that meets a condition upwards; None for other conditions."""
-    if condition.operator is Operator.GTE:
-        return condition.threshold
-    if condition.operator is Operator.GT and isinstance(condition.threshold, int):
-        return condition.threshold + 1
-    return None
+def _least(condition: Comparison) -> int:
+    """The smallest number of what a window has that meets a condition upwards, which all are that judge step by step.
+
+    A window has at least the hit that it ends with.
+    """
+    above = condition.operator is Operator.GT
+    return max(1, math.floor(condition.threshold) + 1 if above else math.ceil(condition.threshold))
 
 
 def _wants_every(condition: Comparison | Formula, references: int) -> bool:

@@ -13,16 +13,17 @@ from itertools import islice
 from services.detections.config import (
     CORRELATION_LATENESS,
     MAX_GROUPS_PER_CORRELATION,
+    MAX_HITS_PER_CORRELATION,
     MAX_HITS_PER_CORRELATION_GROUP,
 )
 from services.detections.domain.correlation.hits import Firing, GroupKey, Hit, Losses
 from services.detections.domain.correlation.judging import Judge, judge_of
 from services.detections.domain.correlation.measures import number_of
 from services.detections.domain.correlation.rules import MICROSECONDS, NUMERIC, TEMPORAL, CompiledCorrelation
-from services.detections.domain.correlation.state import Group, Value
+from services.detections.domain.correlation.state import NEVER, Group, Value
 
 LATENESS = int(CORRELATION_LATENESS.total_seconds()) * MICROSECONDS
-FIRST_ROOM = 64
+FIRST_ROOM = 32
 """Hits that a group takes before it is first looked at for what has left its windows."""
 
 Key = str | GroupKey
@@ -37,10 +38,13 @@ class Windows:
         *,
         max_hits: int = MAX_HITS_PER_CORRELATION_GROUP,
         max_groups: int = MAX_GROUPS_PER_CORRELATION,
+        max_room: int = MAX_HITS_PER_CORRELATION,
     ) -> None:
         self.correlation = correlation
         self.losses = Losses()
-        self._max_hits, self._max_groups = max_hits, max_groups
+        self.room = 0
+        """Hits that the groups have room for before they are looked at again: never fewer than they hold."""
+        self._max_hits, self._max_groups, self._max_room = max_hits, max_groups, max_room
         self._span = correlation.span
         self._deferred = correlation.deferred
         self._sources = {rule_id: _Source(correlation, index) for index, rule_id in enumerate(correlation.references)}
@@ -52,17 +56,14 @@ class Windows:
         self._newest = -(1 << 62)
         self._open: list[tuple[int, Key]] = []
         """Ends of windows that are not judged yet, where windows are judged once they are closed."""
-        # What fired since the last `drain`.
-        self.begun: list[tuple[Key, int, tuple[Hit, ...]]] = []
-        self.continued: list[tuple[Key, int, Hit]] = []
+        self.fired: list[Firing] = []
+        """Where firings go."""
 
     def drain(self) -> list[Firing]:
-        """What fired since the last time, the groups that began to before those that went on."""
-        correlation = self.correlation
-        firings = [Firing(correlation, _tuple(key), at, hits, True) for key, at, hits in self.begun]
-        firings += [Firing(correlation, _tuple(key), at, (hit,), False) for key, at, hit in self.continued]
-        self.begun, self.continued = [], []
-        return firings
+        """What fired since the last time; of what one hit made fire, the groups that began to before those that went
+        on."""
+        fired, self.fired = self.fired, []
+        return fired
 
     def groups(self) -> Iterable[Group]:
         return self._groups.values()
@@ -90,14 +91,15 @@ class Windows:
         if group is None:
             group = self._begin(key)
         keys = group.keys[source.slot]
-        if hit.key in keys:
+        before = len(keys)
+        keys.add(hit.key)
+        if len(keys) == before:
             return False
         at = hit.at
         if at < group.newest or self._deferred:
             self._place(key, group, hit, source, value)
-            return bool(self.begun or self.continued)
+            return bool(self.fired)
         group.newest = at
-        keys.add(hit.key)
         times = group.times
         times.append(at)
         group.hits.append(hit)
@@ -106,11 +108,11 @@ class Windows:
         if met:
             if not satisfied or at - satisfied[-1] > self._span:
                 satisfied.append(at)
-                self.begun.append((key, at, self._within(group, at)))
+                self.fired.append(Firing(self.correlation, group.name, at, self._within(group, at), True))
             else:
                 if satisfied[-1] != at:
                     satisfied.append(at)
-                self.continued.append((key, at, hit))
+                self.fired.append(Firing(self.correlation, group.name, at, (hit,), False))
         elif satisfied and satisfied[-1] == at:
             satisfied.pop()
         if len(times) > group.room:
@@ -121,26 +123,26 @@ class Windows:
         """A hit that comes late, or any hit of a correlation whose windows are judged once they are closed."""
         at = hit.at
         bound = (self._newest if self._deferred else group.newest) - LATENESS
-        if at < bound or at <= group.floor:
+        if at < bound or at <= group.floors[source.slot]:
             self.losses.late += 1
+            group.keys[source.slot].discard(hit.key)
             return
         place = bisect_right(group.times, at)
-        group.keys[source.slot].add(hit.key)
         group.times.insert(place, at)
         group.hits.insert(place, hit)
         group.newest = max(group.newest, at)
         self._judge.insert(group, place, at, source.index, value)
         if not self._deferred:
-            self._judge_again(key, group, hit)
+            self._judge_again(group, hit)
         else:
             heappush(self._open, (at, key))
             if at > self._newest:
                 self._newest = at
-                self._close(at - LATENESS)
+                self.close(at - LATENESS)
         if len(group.times) > group.room:
             self._make_room(group)
 
-    def _judge_again(self, key: Key, group: Group, hit: Hit) -> None:
+    def _judge_again(self, group: Group, hit: Hit) -> None:
         """Judges every window that a late hit lies in. An episode none of whose windows had fired begins now."""
         first, last = bisect_left(group.times, hit.at), bisect_right(group.times, hit.at + self._span)
         ends = list(dict.fromkeys(group.times[first:last]))
@@ -152,9 +154,9 @@ class Windows:
         if before != now:
             satisfied[low:high] = now
             begun = self._beginnings(satisfied, low, low + len(now), before)
-            self.begun.extend((key, end, self._within(group, end)) for end in begun)
+            self.fired += [Firing(self.correlation, group.name, end, self._within(group, end), True) for end in begun]
         if now and not begun:
-            self.continued.append((key, now[0], hit))
+            self.fired.append(Firing(self.correlation, group.name, now[0], (hit,), False))
 
     def _beginnings(self, satisfied: Sequence[int], low: int, high: int, before: Sequence[int]) -> list[int]:
         """The first ends of the episodes that begin between two places of `satisfied`, where `before` were satisfied.
@@ -176,8 +178,9 @@ class Windows:
                 begun.append(satisfied[start])
         return begun
 
-    def _close(self, bound: int) -> None:
+    def close(self, bound: int) -> None:
         """Judges the windows that end before `bound`, which no hit can join any more."""
+        continued: list[Firing] = []
         while self._open and self._open[0][0] < bound:
             end, key = heappop(self._open)
             group = self._groups.get(key)
@@ -189,25 +192,32 @@ class Windows:
             satisfied = group.satisfied
             within = self._within(group, end)
             if not satisfied or end - satisfied[-1] > self._span:
-                self.begun.append((key, end, within))
+                self.fired.append(Firing(self.correlation, group.name, end, within, True))
             else:
-                self.continued.append((key, end, within[-1]))
+                continued.append(Firing(self.correlation, group.name, end, within[-1:], False))
             satisfied.append(end)
+        self.fired += continued
 
     def _within(self, group: Group, end: int) -> tuple[Hit, ...]:
         first, last = bisect_left(group.times, end - self._span), bisect_right(group.times, end)
         return tuple(group.hits[first:last])
 
     def _begin(self, key: Key) -> Group:
-        if len(self._groups) >= self._max_groups:
+        if len(self._groups) >= self._max_groups or self.room > self._max_room:
             self._forget_quiet_groups()
-        group = self._groups[key] = Group(self._slots, FIRST_ROOM)
+        name = (key,) if isinstance(key, str) else key
+        group = self._groups[key] = Group(name, self._slots, FIRST_ROOM)
+        self.room += group.room
         return group
 
     def _forget_quiet_groups(self) -> None:
-        oldest_first = sorted(self._groups.items(), key=lambda item: item[1].newest)
-        for key, group in oldest_first[: max(1, self._max_groups // 4)]:
+        """Until a quarter of the places, and of the room, is free."""
+        groups, room = self._max_groups - max(1, self._max_groups // 4), self._max_room * 3 // 4
+        for key, group in sorted(self._groups.items(), key=lambda item: item[1].newest):
+            if len(self._groups) <= groups and self.room <= room:
+                return
             self.losses.forgotten += len(group.times)
+            self.room -= group.room
             del self._groups[key]
 
     def _make_room(self, group: Group) -> None:
@@ -215,18 +225,41 @@ class Windows:
         newest = self._newest if self._deferred else group.newest
         self._cut(group, bisect_left(group.times, newest - LATENESS - self._span))
         if len(group.times) > self._max_hits:
+            self._crowd_out(group)
+        before, group.room = group.room, min(max(FIRST_ROOM, 2 * len(group.times)), self._max_hits)
+        self.room += group.room - before
+        if self.room > self._max_room:
+            self._forget_quiet_groups()
+
+    def _crowd_out(self, group: Group) -> None:
+        """The oldest quarter goes; where it matters which rule hit, the older half of the rule that has most hits: what
+        one stage of an attack does all the time does not push the others out."""
+        if self._slots == 1:
             floor = group.times[self._max_hits // 4]
             crowded = bisect_right(group.times, floor)
             self._cut(group, crowded)
-            group.floor = floor
+            group.floors[0] = floor
             self.losses.crowded_out += crowded
-        group.room = min(max(FIRST_ROOM, 2 * len(group.times)), self._max_hits)
+            return
+        slot = max(range(self._slots), key=lambda slot: len(group.seen[slot]))
+        times = group.seen[slot]
+        floor = group.floors[slot] = times[len(times) // 2]
+        self.losses.crowded_out += bisect_right(times, floor)
+        del times[: bisect_right(times, floor)]
+        going = [hit for hit in group.hits if hit.at <= floor and self._slot_of[hit.rule_id] == slot]
+        group.keys[slot].difference_update([hit.key for hit in going])
+        gone = set(map(id, going))
+        group.hits = [hit for hit in group.hits if id(hit) not in gone]
+        group.times = [hit.at for hit in group.hits]
+        group.sure = NEVER
 
     def _cut(self, group: Group, count: int) -> None:
         if not count:
             return
-        for hit in islice(group.hits, count):
-            group.keys[self._slot_of[hit.rule_id]].discard(hit.key)
+        # A record that several rules matched has one time, so it leaves all of them at once.
+        going = [hit.key for hit in islice(group.hits, count)]
+        for keys in group.keys:
+            keys.difference_update(going)
         self._judge.cut(group, count)
         del group.times[:count]
         del group.hits[:count]
@@ -265,7 +298,3 @@ class _Source:
             return number_of(text) if text is not None else None
         values = tuple([hit.values.get(name, "") for name in self.value_fields])
         return None if "" in values else values
-
-
-def _tuple(key: Key) -> GroupKey:
-    return (key,) if isinstance(key, str) else key

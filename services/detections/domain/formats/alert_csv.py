@@ -1,7 +1,8 @@
 """Alerts as CSV in the columns of the AIT Alert Data Set: time, name, ip, host, short, and labels.
 
 The labels say what the recording's authors know about the attack; they are never read, let alone used for detecting.
-The format tells no severity, so it stays unknown.
+The format tells no severity, so it stays unknown. A name begins with its product: Wazuh and Suricata have signatures,
+AMiner reports what deviates from what it has learnt.
 """
 
 import csv
@@ -11,14 +12,17 @@ from services.detections.domain.formats.clocks import read_clock
 from services.detections.domain.formats.records import Alert, Parsed, Reason, Source, Unreadable
 
 COLUMNS = ("time", "name", "ip", "host", "short")
+_NAMED = frozenset({"time", "name", "ip", "host"})
+"""What a header names, as the command line has it; a file without `short` has the name tell its signatures apart."""
 _MAX_COLUMNS = 64
+_ANOMALY_DETECTOR = "AMiner: "
 
 
 def is_header(line: bytes) -> bool:
     """Whether a line names the columns of this format, in whatever order."""
     if len(line) > 1024 or b"," not in line:
         return False
-    return set(COLUMNS) <= set(_split(line))
+    return set(_split(line)) >= _NAMED
 
 
 def columns_of(line: bytes) -> tuple[str, ...]:
@@ -46,7 +50,7 @@ def parse(line: bytes, columns: Sequence[str]) -> Parsed:
         row.get("ip", "").strip(),
         "",
         fields,
-        Alert(f"ait:{short or name}"[:200], title[:500], 0),
+        Alert(f"ait:{short or name}"[:200], title[:500], 0, is_anomaly=name.startswith(_ANOMALY_DETECTOR)),
         name,
     )
 

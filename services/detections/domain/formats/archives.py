@@ -20,15 +20,17 @@ from services.detections.config import (
 )
 from services.detections.domain.formats.records import Reason
 
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SLICE_BYTES = 256
 """What is fed at a time: a block of four bytes can stand for 128 KiB, so a slice comes to 8 MiB at most."""
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Of these the standard library unpacks no more at a time than it is asked for; of the others it unpacks everything."""
 _MEMBER_KINDS = (".json", ".jsonl", ".ndjson", ".csv", ".log", ".txt", ".evtx", ".cef")
+_ABOUT_FILES = "__macosx/"
+"""The folder in which one system's archives keep what they know of the other members."""
 
 
 @dataclass(slots=True)
@@ -49,11 +51,11 @@ class Unpacking:
 
 def files(content: bytes, unpacking: Unpacking) -> Iterator[Iterator[bytes]]:
     """Each file in the content as chunks; a plain content is one file."""
-    if content.startswith(_GZIP):
+    if content.startswith(GZIP):
         yield _gunzip(content, unpacking)
-    elif content.startswith(_ZSTD):
+    elif content.startswith(ZSTD):
         yield _unzstd(content, unpacking)
-    elif content.startswith(_ZIP):
+    elif content.startswith(ZIP):
         yield from _members(content, unpacking)
     else:
         yield _slices(content)
@@ -67,7 +69,7 @@ def _slices(content: bytes) -> Iterator[bytes]:
 def _gunzip(content: bytes, unpacking: Unpacking) -> Iterator[bytes]:
     """All gzip members one after the other (RFC 1952 allows several)."""
     pending = content
-    while pending.startswith(_GZIP):
+    while pending.startswith(GZIP):
         inflater = zlib.decompressobj(_GZIP_WINDOW)
         ended = False
         while not ended:
@@ -109,13 +111,28 @@ def _unzstd(content: bytes, unpacking: Unpacking) -> Iterator[bytes]:
             yield chunk
         if frame.eof:
             at -= len(frame.unused_data)
-            if not content.startswith(_ZSTD, at):
+            if not content.startswith(ZSTD, at):
                 break
             frame = decompressor.decompressobj()
     if not frame.eof:
         unpacking.set_aside(Reason.ARCHIVE_TRUNCATED)
     elif at < len(content):
         unpacking.set_aside(Reason.ARCHIVE_CORRUPT)
+
+
+def is_telemetry(name: str) -> bool:
+    """Whether a member of an archive is called like telemetry."""
+    return name.lower().endswith(_MEMBER_KINDS) and not _about_files(name)
+
+
+def telemetry_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members that are called like telemetry; all, where none is."""
+    members = [info for info in archive.infolist() if not info.is_dir() and not _about_files(info.filename)]
+    return [info for info in members if is_telemetry(info.filename)] or members
+
+
+def _about_files(name: str) -> bool:
+    return name.lower().startswith(_ABOUT_FILES) or name.rpartition("/")[2].startswith("._")
 
 
 def _members(content: bytes, unpacking: Unpacking) -> Iterator[Iterator[bytes]]:
@@ -126,7 +143,7 @@ def _members(content: bytes, unpacking: Unpacking) -> Iterator[Iterator[bytes]]:
         unpacking.set_aside(Reason.ARCHIVE_TRUNCATED)
         return
     with archive:
-        members = [info for info in archive.infolist() if not info.is_dir()]
+        members = [info for info in archive.infolist() if not info.is_dir() and not _about_files(info.filename)]
         for info in members[:MAX_ARCHIVE_MEMBERS]:
             reason = _refused(info)
             if reason is not None:

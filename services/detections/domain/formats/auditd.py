@@ -99,25 +99,24 @@ def parse(data: bytes) -> Parsed:
     node = event_id = ""
     fields: dict[str, Any] = {}
     arguments: dict[int, str] = {}
+    pairs = 0
     for line in data.split(b"\n"):
         start = _START.match(line)
         if start is None:
             raise Unreadable(Reason.FIELDS_MISSING)
         node, event_id = (start["node"] or b"").decode("utf-8", "replace"), start["id"].decode()
         kind = start["type"].decode()
-        _gather(fields, "type", kind)
+        gather(fields, "type", kind)
         for name, value in _pairs(line[start.end() :], kind):
+            pairs += 1
+            if pairs > MAX_FIELDS_PER_RECORD:
+                raise Unreadable(Reason.TOO_MANY_FIELDS)
             argument = _ARGUMENT.match(name) if kind == "EXECVE" else None
             if argument:
                 arguments[int(argument[1])] = value
             elif not (kind == "SYSCALL" and _ARGUMENT.match(name) and name in fields):
-                _gather(fields, name, value)
-        if len(fields) + len(arguments) > MAX_FIELDS_PER_RECORD:
-            raise Unreadable(Reason.TOO_MANY_FIELDS)
-    if arguments:
-        # The registers of the system call have the same names; the command's arguments are what rules mean.
-        fields |= {f"a{number}": value for number, value in sorted(arguments.items())}
-    _as_process(fields, arguments)
+                gather(fields, name, value)
+    as_command(fields, arguments)
     # The lines themselves are the identity: an event that two batches share comes as two different parts.
     identity = data.decode("utf-8", "replace")
     return Parsed(Source.AUDITD, read_clock(event_id.partition(":")[0]), node, "", identity, fields)
@@ -148,7 +147,8 @@ def _plain(name: str, value: str, kind: str) -> str:
     return value
 
 
-def _gather(fields: dict[str, Any], name: str, value: str) -> None:
+def gather(fields: dict[str, Any], name: str, value: str) -> None:
+    """Adds what one line says; a field that several lines bring becomes a list of what they say."""
     there = fields.get(name)
     if there is None:
         fields[name] = value
@@ -159,8 +159,10 @@ def _gather(fields: dict[str, Any], name: str, value: str) -> None:
         fields[name] = [there, value]
 
 
-def _as_process(fields: dict[str, Any], arguments: dict[int, str]) -> None:
+def as_command(fields: dict[str, Any], arguments: dict[int, str]) -> None:
     """The names of Sigma's category process_creation beside auditd's own, where a command was run."""
+    # The registers of the system call have the same names; the command's arguments are what rules mean.
+    fields |= {f"a{number}": value for number, value in sorted(arguments.items())}
     number = fields.get("syscall")
     if "SYSCALL" not in fields and fields.get("arch") == _X86_64 and isinstance(number, str) and number in _SYSCALLS:
         fields["SYSCALL"] = _SYSCALLS[number]

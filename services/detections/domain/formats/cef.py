@@ -5,6 +5,7 @@ Source: "Implementing ArcSight Common Event Format", headers escape `|` and `\\`
 
 import re
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from services.detections.config import MAX_FIELDS_PER_RECORD
@@ -76,7 +77,7 @@ def _extensions(text: str) -> dict[str, str]:
         raise Unreadable(Reason.TOO_MANY_FIELDS)
     fields = {
         key[1]: _unescaped(text[key.end() : following.start() if following else len(text)].rstrip())
-        for key, following in zip(keys, [*keys[1:], None], strict=True)
+        for key, following in zip_longest(keys, keys[1:])
     }
     for name, label in list(fields.items()):
         # `cs1Label=Rule cs1=block` is the sender's way to name a field of its own.

@@ -29,6 +29,14 @@ def read_object(data: bytes) -> dict[str, Any]:
     return value
 
 
+def read_array(data: bytes) -> list[Any]:
+    """The members of an array. Raises Unreadable like `read_object`, and NOT_AN_OBJECT for what holds nothing."""
+    found = read_object(b'{"":' + data + b"}").get("")
+    if not isinstance(found, list) or not found:
+        raise Unreadable(Reason.NOT_AN_OBJECT)
+    return found
+
+
 def flatten(value: Json, prefix: str = "") -> dict[str, Any]:
     """Nested objects as `outer.inner` names, which is how Sigma's rules name the fields of such sources."""
     # Most records are flat, and this is where telemetry spends its time: exact types, and no copy of a name in vain.
@@ -75,9 +83,12 @@ def scalar(value: Any) -> Any:
 
 def text_of(value: Any) -> str:
     """A field as text; empty for what is absent or not a plain value."""
+    if type(value) is str:
+        return value
     if value is None or isinstance(value, dict | list):
         return ""
-    return str(value)
+    # Tables make `4688.0` of an event id as soon as one row has none.
+    return str(int(value)) if type(value) is float and value.is_integer() else str(value)
 
 
 def object_at(value: Json, name: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def parse_office(value: Json) -> Parsed:
 
 
 def recognises_entra(value: Json) -> bool:
-    if "operationName" in value and ("category" in value or "resourceId" in value) and "time" in value:
+    if "operationName" in value and ("category" in value or "resourceId" in value) and _clocked(value):
         return True
     sign_in = "userPrincipalName" in value and "createdDateTime" in value
     audit = "activityDisplayName" in value and "initiatedBy" in value
@@ -61,11 +61,19 @@ def recognises_entra(value: Json) -> bool:
     return sign_in or audit or risk
 
 
+def _clocked(value: Json) -> bool:
+    """Azure Monitor's exports say `time`, the activity log's own interface `eventTimestamp`."""
+    return "time" in value or "eventTimestamp" in value
+
+
 def parse_entra(value: Json) -> Parsed:
     properties = object_at(value, "properties")
     inner = spread(properties)
     fields = _both_cases(inner) | _both_cases(spread(value))
-    operation = text_of(value.get("operationName")) or text_of(value.get("activityDisplayName"))
+    named = value.get("operationName")
+    if isinstance(named, dict):
+        fields["operationName"] = named = text_of(named.get("value"))
+    operation = text_of(named) or text_of(value.get("activityDisplayName"))
     if operation:
         fields.setdefault("properties.message", operation)
         fields.setdefault("OperationName", operation)
@@ -76,7 +84,7 @@ def parse_entra(value: Json) -> Parsed:
         next(
             (
                 moment
-                for name in ("time", "createdDateTime", "activityDateTime", "detectedDateTime")
+                for name in ("time", "eventTimestamp", "createdDateTime", "activityDateTime", "detectedDateTime")
                 if (moment := read_clock(value.get(name)) or read_clock(own.get(name)))
             ),
             None,

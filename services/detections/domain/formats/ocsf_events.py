@@ -11,6 +11,10 @@ from services.detections.domain.formats.json_values import Json, object_at, spre
 from services.detections.domain.formats.records import Alert, Parsed, Source
 
 PROCESS, NETWORK, HTTP, DNS, FILE, FINDING = 1007, 4001, 4002, 4003, 1001, 2004
+SECURITY_FINDING = 2001
+"""What findings were before OCSF 1.1; many products still write it."""
+_ANOMALY_ANALYTICS = frozenset({2, 3, 4})
+"""`finding_info.analytic.type_id` of behavioural, statistical and learning analytics."""
 _COMMON: Mapping[int, Mapping[str, str]] = {
     PROCESS: {
         "process.file.path": "Image",
@@ -58,7 +62,7 @@ def parse(value: Json) -> Parsed:
         text_of(device.get("ip")) or text_of(object_at(value, "src_endpoint").get("ip")),
         text_of(object_at(value, "metadata").get("uid")),
         fields,
-        _finding(value) if class_uid == FINDING else None,
+        _finding(value) if class_uid in (FINDING, SECURITY_FINDING) else None,
     )
 
 
@@ -73,13 +77,14 @@ def number(value: object) -> int:
 
 
 def _finding(value: Json) -> Alert:
-    info: Mapping[str, Any] = object_at(value, "finding_info")
+    info: Mapping[str, Any] = object_at(value, "finding_info") or object_at(value, "finding")
     title = text_of(info.get("title")) or "Finding"
     product = text_of(object_at(object_at(value, "metadata"), "product").get("name")) or "ocsf"
-    analytic = object_at(info, "analytic")
+    analytic = object_at(info, "analytic") or object_at(value, "analytic")
     severity = number(value.get("severity_id"))
     return Alert(
         f"{product.lower()}:{text_of(analytic.get('uid')) or text_of(analytic.get('name')) or title}"[:200],
         title[:300],
         severity if 0 <= severity <= 6 else 0,
+        is_anomaly=number(analytic.get("type_id")) in _ANOMALY_ANALYTICS,
     )

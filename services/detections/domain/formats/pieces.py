@@ -1,26 +1,32 @@
 """Cuts a stream of bytes into records without ever holding more than one record's limit.
 
-Lines are cut at line feeds. JSON that is not one object a line (an array of objects, or objects spread over several
-lines) is cut at the level of its objects. What exceeds the limit is skipped to its end and reported with its first
-bytes, so the records after it are read all the same. JSON's strings hold no line feed: a string that meets one was
-never ended, so its record is given up there, and the ones after it are read.
+Lines are cut at line feeds, Windows events in XML at their ends. JSON that is not one object a line (an array of
+objects, or objects spread over several lines) is cut at the level of its objects. What exceeds the limit is skipped to
+its end and reported with its first bytes, so the records after it are read all the same. JSON's strings hold no line
+feed: a string that meets one was never ended, so its record is given up there, and the ones after it are read. Text in
+UTF-16 is read as what it is in UTF-8.
 
 Between chunks the cutters yield None, so that whoever reads can pause however little a stream turns out to hold.
 """
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from services.detections.config import MAX_PUT_ASIDE_SAMPLE_BYTES, MAX_RECORD_BYTES
 from services.detections.domain.formats import evtx_files
 from services.detections.domain.formats.records import Piece, Reason
+from services.detections.domain.formats.windows_xml import END, START
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _WRAPPED = re.compile(
-    rb'\s*\{\s*(?:"@odata\.[a-z]{1,32}"\s*:\s*"[^"]{0,400}"\s*,\s*)?"(?:Records|records|value)"\s*:\s*\['
+    rb'\s*\{\s*(?:"@odata\.[a-z]{1,32}"\s*:\s*"[^"]{0,400}"\s*,\s*)?"(?:Records|records|value|Events)"\s*:\s*\['
     rb'|\s*\{\s*"kind"\s*:\s*"EventList"[^\[]{0,400}"items"\s*:\s*\['
 )
 """An object that only wraps an array of records: CloudTrail's files, Azure's exports, Graph's answers, Kubernetes."""
+_XML = re.compile(rb"\s*<(?:\?xml|Events?[\s>])")
 _OUTSIDE = re.compile(rb'["{]')
 _MARK = re.compile(rb'["{}\[\]]')
 _WITHIN_STRING = re.compile(rb'(?:[^"\\\n]++|\\.)*+', re.DOTALL)
@@ -34,7 +40,10 @@ def cut(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
     """The records of one file in order. Blank lines are not records."""
     stream = iter(chunks)
     head = _head(stream)
-    head = head.removeprefix(_BYTE_ORDER_MARK)
+    if is_utf16(head):
+        stream = _recoded(_prepend(head, stream))
+        head = _head(stream)
+    head = without_mark(head)
     if evtx_files.is_event_log(head):
         # Its parser wants the whole, which the allowance for unpacking bounds.
         yield from evtx_files.pieces(b"".join(_prepend(head, stream)))
@@ -43,7 +52,32 @@ def cut(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
     if wrapped:
         head = b"[" + head[wrapped.end() :]
     rest = _prepend(head, stream)
-    yield from cut_values(rest) if wrapped or _spans_lines(head) else cut_lines(rest)
+    if wrapped or _is_json_over_lines(head):
+        yield from cut_values(rest)
+    elif _begins_xml(head):
+        yield from cut_events(rest)
+    else:
+        yield from cut_lines(rest)
+
+
+def spans_lines(head: bytes) -> bool:
+    """Whether a file that begins so is cut otherwise than at its lines. `head` is the first line, or more."""
+    first = head.partition(b"\n")[0].strip(_SPACE)
+    over_lines = _begins_xml(head) and not (START.match(first) and first.endswith(END))
+    return _is_json_over_lines(head) or over_lines or evtx_files.is_event_log(head)
+
+
+def is_wrapping(head: bytes) -> bool:
+    return _WRAPPED.match(head) is not None
+
+
+def is_utf16(head: bytes) -> bool:
+    """Told by the mark that such files begin with."""
+    return head.startswith(_UTF16_MARKS)
+
+
+def without_mark(head: bytes) -> bytes:
+    return head.removeprefix(_BYTE_ORDER_MARK)
 
 
 def cut_lines(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
@@ -72,6 +106,58 @@ def cut_lines(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
         yield _too_long(pending)
     elif pending.strip(_SPACE):
         yield Piece(bytes(pending).rstrip(b"\r"))
+
+
+def cut_events(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
+    """One piece for each XML element `Event`. One that is never ended is given up where the next begins.
+
+    XML that holds no event at all is one piece, with that reason.
+    """
+    held = bytearray()
+    overlong = found = False
+    for chunk in chunks:
+        yield None
+        # An end may have begun in the chunk before.
+        at = max(0, len(held) - len(END))
+        held += chunk
+        while (end := held.find(END, at)) >= 0:
+            end += len(END)
+            if overlong:
+                yield _too_long(held)
+            else:
+                yield from _events(bytes(held[:end]))
+            del held[:end]
+            at, overlong, found = 0, False, True
+        if len(held) > MAX_RECORD_BYTES:
+            # The sample of what is too long, and as much as an end that has begun may take.
+            del held[MAX_PUT_ASIDE_SAMPLE_BYTES : -len(END)]
+            overlong = True
+    if overlong:
+        yield _too_long(held)
+    elif START.search(held) or (held.strip(_SPACE) and not found):
+        yield Piece(bytes(held), Reason.NOT_XML)
+    else:
+        yield from _between(bytes(held))
+
+
+def _events(data: bytes) -> Iterator[Piece]:
+    """The event that ends here, behind those that began before it and did not end, and what lies before them."""
+    starts = [start.start() for start in START.finditer(data)]
+    if not starts:
+        yield Piece(data[-MAX_RECORD_BYTES:], Reason.NOT_XML)
+        return
+    yield from _between(data[: starts[0]])
+    for start, following in pairwise(starts):
+        yield Piece(data[start:following], Reason.NOT_XML)
+    event = data[starts[-1] :]
+    yield Piece(event) if len(event) <= MAX_RECORD_BYTES else _too_long(event)
+
+
+def _between(data: bytes) -> Iterator[Piece]:
+    """Lines of other formats among events; not the tags around all of them, nor the XML declaration."""
+    for line in data.splitlines():
+        if line.strip(_SPACE) and not line.lstrip(_SPACE).startswith(b"<"):
+            yield Piece(line)
 
 
 def cut_values(chunks: Iterable[bytes]) -> Iterator[Piece | None]:
@@ -223,7 +309,19 @@ def _prepend(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
     yield from stream
 
 
-def _spans_lines(head: bytes) -> bool:
+def _recoded(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """UTF-16 as UTF-8; what is no character becomes U+FFFD."""
+    decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode()
+    yield decoder.decode(b"", final=True).encode()
+
+
+def _begins_xml(head: bytes) -> bool:
+    return _XML.match(head) is not None
+
+
+def _is_json_over_lines(head: bytes) -> bool:
     """Whether this begins a JSON array of objects, or an object whose first line is only its opening."""
     text = head.lstrip(_SPACE)
     if text.startswith(b"["):

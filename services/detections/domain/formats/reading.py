@@ -157,6 +157,13 @@ class BatchReading:
     def _line(self, data: bytes) -> Parsed | None:
         """A line that is no object; None for a header."""
         stated = self._stated
+        if (
+            stated is Format.AUTOMATIC
+            and data.startswith(b"<")
+            and (found := read_line(data, stated, self._received_at))
+        ):
+            # XML and a priority of syslog are no row of a table, whatever a header before them has said.
+            return found
         if stated in (Format.AUTOMATIC, Format.ZEEK):
             if zeek.is_comment(data):
                 self._zeek.take(data)

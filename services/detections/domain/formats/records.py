@@ -33,6 +33,7 @@ class Reason(StrEnum):
 
     NOT_UTF8 = "NOT_UTF8"
     NOT_JSON = "NOT_JSON"
+    NOT_XML = "NOT_XML"
     NOT_AN_OBJECT = "NOT_AN_OBJECT"
     NESTED_TOO_DEEPLY = "NESTED_TOO_DEEPLY"
     INVALID_UNICODE = "INVALID_UNICODE"
@@ -78,7 +79,8 @@ class LogSource:
 class Alert:
     """What another product had to say: its signature as a rule, and between whom.
 
-    `severity_id` after OCSF, 0 when the product does not tell.
+    `severity_id` after OCSF, 0 when the product does not tell. `is_anomaly` where the product has no signature of what
+    it saw, and reports what deviates from what it has learnt.
     """
 
     rule_id: str
@@ -87,6 +89,7 @@ class Alert:
     techniques: tuple[str, ...] = ()
     source_address: str = ""
     destination_address: str = ""
+    is_anomaly: bool = False
 
 
 @dataclass(slots=True)

@@ -30,8 +30,17 @@ _SYSLOG_PROGRAMS = {
 }
 _AUTHENTICATION_FACILITIES = frozenset({"4", "10"})
 _ZEEK_CATEGORIES = {"dns": ("dns",), "http": ("proxy",), "conn": ("firewall",)}
+_OCSF_PROCESS_CATEGORIES = {
+    0: ("process_creation",),
+    1: ("process_creation",),
+    2: ("process_termination",),
+    3: ("process_access",),
+    4: ("create_remote_thread",),
+}
+"""By `activity_id`: unknown, launch, terminate, open, inject."""
+_OCSF_SYSTEMS = {100: "windows", 101: "windows", 200: "linux", 201: "linux", 300: "macos"}
+"""By `device.os.type_id`, for a system whose name says less."""
 _OCSF_CATEGORIES = {
-    ocsf_events.PROCESS: ("process_creation",),
     ocsf_events.NETWORK: ("network_connection",),
     ocsf_events.HTTP: ("proxy",),
     ocsf_events.DNS: ("dns", "dns_query"),
@@ -70,7 +79,9 @@ def names_of(source: Source, fields: Mapping[str, Any], declared: LogSource | No
             service = str(fields.get(microsoft.SERVICE, "audit"))
             return Names("m365", (), tuple(dict.fromkeys(("audit", service))))
         case Source.ENTRA:
-            return Names("azure", (), (str(fields.get(microsoft.SERVICE, "")),))
+            service = str(fields.get(microsoft.SERVICE, ""))
+            # Privileged identity management reports what it finds as risks too.
+            return Names("azure", (), (service, "pim") if service == "riskdetection" else (service,))
         case Source.OCSF:
             return _of_ocsf(fields)
         case Source.CEF:
@@ -92,7 +103,11 @@ def _of_syslog(fields: Mapping[str, Any]) -> Names:
 def _of_ocsf(fields: Mapping[str, Any]) -> Names:
     class_uid = ocsf_events.number(fields.get("class_uid"))
     system = str(fields.get("device.os.type") or fields.get("device.os.name") or "").lower()
-    product = next((name for name in ("windows", "linux", "macos") if system.startswith(name)), "")
+    told = _OCSF_SYSTEMS.get(ocsf_events.number(fields.get("device.os.type_id")), "")
+    product = next((name for name in ("windows", "linux", "macos") if system.startswith(name)), told)
+    if class_uid == ocsf_events.PROCESS:
+        activity = ocsf_events.number(fields.get("activity_id"))
+        return Names(product, _OCSF_PROCESS_CATEGORIES.get(activity, ()))
     return Names(product, _OCSF_CATEGORIES.get(class_uid, ()))
 
 

@@ -9,11 +9,12 @@ from services.detections.domain.formats.clocks import read_clock
 from services.detections.domain.formats.json_values import Json, flatten, object_at, text_of
 from services.detections.domain.formats.records import Alert, Parsed, Reason, Source, Unreadable
 
+_SIGNS = ("src_ip", "flow_id", "stats", "engine")
 _SEVERITY = {"1": 4, "2": 3, "3": 2, "4": 1}
 
 
 def recognises(value: Json) -> bool:
-    return isinstance(value.get("event_type"), str) and ("src_ip" in value or "flow_id" in value or "stats" in value)
+    return isinstance(value.get("event_type"), str) and any(name in value for name in _SIGNS)
 
 
 def parse(value: Json) -> Parsed:

@@ -1,5 +1,7 @@
 """Alerts of Wazuh (and OSSEC) as JSON lines: `rule.id`, `rule.level` (0 to 16), `agent`, `data`, `full_log`.
 
+OSSEC itself writes `rule.sidid` and `rule.group`, and `hostname` in place of an agent.
+
 Levels after Wazuh's own classification: up to 3 system and low, 4 to 6 low, 7 to 11 medium, 12 to 14 high, 15 and more
 severe.
 """
@@ -15,18 +17,19 @@ _SEVERITY_FROM_LEVEL = ((15, 5), (12, 4), (7, 3), (4, 2), (0, 1))
 
 def recognises(value: Json) -> bool:
     rule = value.get("rule")
-    return isinstance(rule, dict) and "level" in rule and ("agent" in value or "manager" in value)
+    return isinstance(rule, dict) and "level" in rule and ("agent" in value or "manager" in value or "sidid" in rule)
 
 
 def parse(value: Json) -> Parsed:
     """Raises Unreadable with FIELDS_MISSING for an alert without a rule."""
     rule, agent, data = object_at(value, "rule"), object_at(value, "agent"), object_at(value, "data")
-    rule_id = text_of(rule.get("id"))
+    rule_id = text_of(rule.get("id")) or text_of(rule.get("sidid"))
     if not rule_id:
         raise Unreadable(Reason.FIELDS_MISSING)
     alert_id = text_of(value.get("id"))
-    host = text_of(agent.get("name")) or text_of(object_at(value, "manager").get("name"))
-    occurred_at = read_clock(value.get("timestamp")) or read_clock(value.get("@timestamp"))
+    host = text_of(agent.get("name") or object_at(value, "manager").get("name") or value.get("hostname"))
+    clocks = (read_clock(value.get(name)) for name in ("timestamp", "@timestamp", "TimeStamp"))
+    occurred_at = next((moment for moment in clocks if moment is not None), None)
     return Parsed(
         Source.WAZUH,
         occurred_at,
@@ -36,13 +39,17 @@ def parse(value: Json) -> Parsed:
         flatten(value),
         Alert(
             f"wazuh:{rule_id}",
-            _title(rule_id, rule.get("groups")),
+            _title(rule_id, rule.get("groups") or text_of(rule.get("group")).strip(",").split(",")),
             severity_of_level(rule.get("level")),
             _techniques(rule.get("mitre")),
             text_of(data.get("srcip")) or text_of(data.get("src_ip")),
             _without_port(text_of(data.get("dstip")) or text_of(data.get("dest_ip"))),
         ),
-        "\n".join(text for text in (text_of(rule.get("description")), text_of(value.get("full_log"))) if text),
+        "\n".join(
+            text
+            for text in (text_of(rule.get("description") or rule.get("comment")), text_of(value.get("full_log")))
+            if text
+        ),
     )
 
 
@@ -57,7 +64,7 @@ def severity_of_level(level: Any) -> int:
 
 def _title(rule_id: str, groups: Any) -> str:
     """Names the rule by its groups. Its description may have the record's values filled in, so it stays sealed."""
-    names = ", ".join(text_of(group) for group in groups) if isinstance(groups, list) else ""
+    names = ", ".join(filter(None, map(text_of, groups))) if isinstance(groups, list) else ""
     return f"Wazuh rule {rule_id}: {names}"[:300] if names else f"Wazuh rule {rule_id}"
 
 

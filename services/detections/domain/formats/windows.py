@@ -1,10 +1,13 @@
-"""Windows event log and Sysmon as JSON, in the three shapes in use.
+"""Windows event log and Sysmon as JSON, in the shapes in use.
 
-Sources of the shapes: Winlogbeat (Elastic, `winlog.*` fields), NXLog (`im_msvistalog`, flat), and plain conversion of
-EVTX (`Event.System`, `Event.EventData`). All become the flat native names that Sigma's Windows rules use.
+Sources of the shapes: Winlogbeat (Elastic, `winlog.*` fields, as an object or with its names joined by dots; before its
+version 7 `event_data` beside `log_name`), NXLog (`im_msvistalog`, flat) and the flat exports like it, and plain
+conversion of EVTX (`Event.System`, `Event.EventData`, also without `Event` around them). All become the flat native
+names that Sigma's Windows rules use. Sysmon for Linux writes the same.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +17,9 @@ from services.detections.domain.formats.json_values import Json, flatten, object
 from services.detections.domain.formats.records import Parsed, Reason, Source, Unreadable
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
+LINUX_SYSMON = "Linux-Sysmon/Operational"
 SECURITY = "Security"
+DEFENDER = "Microsoft-Windows-Windows Defender/Operational"
 _SYSMON_EVENT_TYPE_IDS = frozenset({"12", "13", "14", "17", "18", "19", "20", "21"})
 _NESTED = frozenset({dict, list})
 _EVENT_TYPE = re.compile(r"^EventType:\s*(\S+)", re.MULTILINE)
@@ -26,23 +31,44 @@ _PROCESS_CREATION = {
     "MandatoryLabel": "IntegrityLevel",
 }
 """Security event 4688 in the names of Sysmon's event 1, which Sigma's category process_creation uses."""
+_THREAT = {"ThreatName": "Signature", "Path": "Filename"}
+"""Defender's events in the names of Sigma's category antivirus."""
+_PROVIDERS = ("SourceName", "ProviderName", "EventSourceName", "Provider")
+_FLAT_CLOCKS = ("UtcTime", "@timestamp", "TimeCreated", "SystemTime", "TimeGenerated", "EventTime")
+_DOTTED = "winlog."
+_PARAMETER = re.compile(r"param\d{1,3}")
 
 
 def recognises(value: Json) -> bool:
     return (
         "winlog" in value
-        or (isinstance(value.get("Event"), dict) and "System" in value["Event"])
-        or ("EventID" in value and ("Channel" in value or "SourceName" in value))
+        or isinstance(object_at(value, "Event").get("System"), dict)
+        or ("EventID" in value and ("Channel" in value or any(name in value for name in _PROVIDERS)))
+        or _is_evtx(value)
+        or ("event_id" in value and "log_name" in value)
+        or f"{_DOTTED}channel" in value
+        or f"{_DOTTED}event_id" in value
     )
 
 
 def parse(value: Json) -> Parsed:
     """Raises Unreadable with FIELDS_MISSING when neither channel nor event id can be found."""
-    if isinstance(value.get("Event"), dict):
+    if isinstance(object_at(value, "Event").get("System"), dict):
         return _from_evtx(value["Event"])
     if "winlog" in value:
-        return _from_winlogbeat(value)
-    return _from_flat(value)
+        return _from_winlogbeat(value, object_at(value, "winlog"))
+    if "EventID" in value:
+        return _from_flat(value)
+    if _is_evtx(value):
+        return _from_evtx(value)
+    if "log_name" in value:
+        return _from_winlogbeat(value, {**value, "channel": value["log_name"]})
+    return _from_winlogbeat(value, _undotted(value))
+
+
+def _is_evtx(value: Json) -> bool:
+    """Whether it is what others have under `Event`."""
+    return "EventID" in object_at(value, "System")
 
 
 def _from_evtx(event: Json) -> Parsed:
@@ -50,9 +76,12 @@ def _from_evtx(event: Json) -> Parsed:
     fields: dict[str, Any] = {}
     for name in ("EventData", "UserData"):
         fields.update(_event_data(event.get(name)))
+    if event.get("Message"):
+        fields.setdefault("Message", event["Message"])
     provider = _attributes(system.get("Provider"))
-    fields.setdefault("Level", _text(system.get("Level")))
-    fields.setdefault("Keywords", _text(system.get("Keywords")))
+    for name in ("Level", "Keywords"):
+        if name in system:
+            fields.setdefault(name, _text(system[name]))
     return _record(
         fields,
         channel=text_of(system.get("Channel")),
@@ -64,20 +93,36 @@ def _from_evtx(event: Json) -> Parsed:
     )
 
 
-def _from_winlogbeat(value: Json) -> Parsed:
-    winlog = object_at(value, "winlog")
+def _from_winlogbeat(value: Json, winlog: Json) -> Parsed:
     fields = _event_data(winlog.get("event_data")) | _event_data(winlog.get("user_data"))
+    if unnamed := [item for name, item in fields.items() if _PARAMETER.fullmatch(name)]:
+        # Winlogbeat numbers what has no name in the event.
+        fields.setdefault("Data", unnamed)
     if value.get("message"):
         fields.setdefault("Message", value["message"])
     return _record(
         fields,
         channel=text_of(winlog.get("channel")),
-        event_id=text_of(winlog.get("event_id") or object_at(value, "event").get("code")),
-        provider=text_of(winlog.get("provider_name")),
-        host=text_of(winlog.get("computer_name")) or text_of(object_at(value, "host").get("name")),
-        record_id=text_of(winlog.get("record_id")),
+        event_id=text_of(winlog.get("event_id") or object_at(value, "event").get("code") or value.get("event.code")),
+        provider=text_of(winlog.get("provider_name") or winlog.get("source_name")),
+        host=text_of(winlog.get("computer_name"))
+        or text_of(object_at(value, "host").get("name") or value.get("host.name")),
+        record_id=text_of(winlog.get("record_id") or winlog.get("record_number")),
         clocks=(value.get("@timestamp"), fields.get("UtcTime")),
     )
+
+
+def _undotted(value: Json) -> dict[str, Any]:
+    """What an object would have under `winlog`, from one whose names are joined by dots."""
+    winlog: dict[str, Any] = {"event_data": {}, "user_data": {}}
+    for name, item in value.items():
+        if name.startswith(_DOTTED):
+            part, _, inner = name.removeprefix(_DOTTED).partition(".")
+            if inner and part in ("event_data", "user_data"):
+                winlog[part][inner] = item
+            elif not inner:
+                winlog[part] = item
+    return winlog
 
 
 def native_fields(value: dict[str, Any]) -> dict[str, Any] | None:
@@ -93,7 +138,7 @@ def native_fields(value: dict[str, Any]) -> dict[str, Any] | None:
     if nested and not _only_plain_lists(nested, len(value)):
         return None
     number = text_of(event_id)
-    provider = text_of(value.get("SourceName") or value.get("ProviderName"))
+    provider = text_of(value.get("SourceName")) or _provider(value)
     host = text_of(value.get("Hostname")) or text_of(value.get("Computer"))
     if number in _SYSMON_EVENT_TYPE_IDS:
         _restore_event_type(value, channel, number)
@@ -102,19 +147,28 @@ def native_fields(value: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _from_flat(value: Json) -> Parsed:
-    fields = flatten(value)
+    # Some flat exports leave what the event itself says in an object.
+    fields = flatten(value) | _event_data(value.get("EventData"))
     channel, event_id = text_of(value.get("Channel")), text_of(value.get("EventID"))
     _restore_event_type(fields, channel, event_id)
     return _record(
         fields,
         channel=channel,
         event_id=event_id,
-        provider=text_of(value.get("SourceName") or value.get("ProviderName")),
+        provider=_provider(value),
         host=text_of(value.get("Hostname")) or text_of(value.get("Computer")),
         record_id=text_of(value.get("RecordNumber") or value.get("EventRecordID")),
         # NXLog's EventTime is local to the sender and names no zone, so it comes last.
-        clocks=(value.get("UtcTime"), value.get("@timestamp"), value.get("TimeCreated"), value.get("EventTime")),
+        clocks=tuple(value.get(name) for name in _FLAT_CLOCKS),
     )
+
+
+def _provider(value: Json) -> str:
+    """Who wrote a flat record's event: a text, or an object with its name."""
+    for name in _PROVIDERS:
+        if found := text_of(value.get(name)) or text_of(object_at(value, name).get("Name")):
+            return found
+    return ""
 
 
 def _record(
@@ -158,9 +212,18 @@ def _name(fields: dict[str, Any], channel: str, event_id: str, provider: str, ho
     fields["EventID"], fields["Channel"] = event_id, channel
     fields["Provider_Name"], fields["Computer"] = provider, host
     if channel == SECURITY and event_id == "4688":
-        for native, common in _PROCESS_CREATION.items():
-            if native in fields:
-                fields.setdefault(common, fields[native])
+        _also_as(fields, _PROCESS_CREATION)
+    elif channel == DEFENDER:
+        # Sigma strips the spaces of field names, and hardly any other log has such names.
+        for name in [name for name in fields if " " in name]:
+            fields[name.replace(" ", "")] = fields[name]
+        _also_as(fields, _THREAT)
+
+
+def _also_as(fields: dict[str, Any], names: Mapping[str, str]) -> None:
+    for native, common in names.items():
+        if native in fields:
+            fields.setdefault(common, fields[native])
 
 
 def _first_clock(values: tuple[Any, ...]) -> datetime | None:
@@ -212,4 +275,4 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     """A System element, which is an object when it has attributes of its own."""
-    return text_of(value.get("#text")) if isinstance(value, dict) else text_of(value)
+    return text_of(value.get("#text", value.get("Value"))) if isinstance(value, dict) else text_of(value)

@@ -30,7 +30,7 @@ def read_content(data: bytes, label: Label) -> tuple[IntelligenceFormat, Gathere
     """
     if len(data) > MAX_INTELLIGENCE_BYTES:
         raise IntelligenceTooLarge("The content is too large.", metadata={"limit": str(MAX_INTELLIGENCE_BYTES)})
-    value = _parsed(_unpacked(data))
+    value = parsed(_unpacked(data))
     if is_misp(value) or (isinstance(value, list) and any(is_misp(each) for each in value)):
         return IntelligenceFormat.MISP, _bounded(read_events(events_of(value), label))
     if not isinstance(value, dict) or not _is_stix(value):
@@ -70,8 +70,11 @@ def _unpacked(data: bytes) -> bytes:
     return unpacked
 
 
-def _parsed(data: bytes) -> Any:
-    """Depth is looked at before anything is made of the text, since what is deep is dear to hold."""
+def parsed(data: bytes) -> Any:
+    """JSON. Depth is looked at before anything is made of the text, since what is deep is dear to hold.
+
+    Raises IntelligenceUnreadable.
+    """
     depth = 0
     for mark in _OPENING.finditer(data):
         symbol = mark.group()

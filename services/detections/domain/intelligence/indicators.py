@@ -10,8 +10,8 @@ source says how long it is valid, that is τ. An indicator is live from `valid_f
 validity or else until its confidence has fallen below MIN_LIVE_CONFIDENCE.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,7 @@ from services.detections.config import (
 )
 from services.detections.domain.intelligence.observables import Observable
 
-_VERSION = 1
+_VERSION = 2
 _FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 KEPT_BACK = frozenset({Label.RED, Label.AMBER_STRICT})
 """Labels under which nothing leaves the organisation that it was given to (TLP 2.0)."""
@@ -53,6 +53,7 @@ class Indicator:
     """Matched where a record passes all comparisons of any clause. Times are seconds since 1970-01-01T00:00Z.
 
     `confidence` is 0 to 100, None where the source gives none. `sha256` is that of the object that it was read from.
+    `event` is the identifier of the event of MISP that it came in, empty for what came in none.
     """
 
     indicator_id: str
@@ -66,6 +67,7 @@ class Indicator:
     techniques: tuple[str, ...]
     revoked: bool
     sha256: str
+    event: str = ""
 
     @property
     def observable(self) -> Observable:
@@ -109,21 +111,31 @@ def _life_of(indicator: Indicator) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """One technique of ATT&CK. `tactics` are named as its kill chain names them."""
+    """One technique of ATT&CK. `tactics` are named as its kill chain names them.
+
+    `object_id` is that of its object, empty where the set was written before uses were kept. `replaced_by` is the
+    technique that ATT&CK revoked it for, empty where there is none, or its source does not say.
+    """
 
     technique_id: str
     name: str
     tactics: tuple[str, ...]
     revoked: bool
+    object_id: str = ""
+    replaced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorSet:
-    """All that one source says: indicators, also revoked ones, by identifier, and techniques by ATT&CK's identifier."""
+    """All that one source says: indicators, also revoked ones, by identifier, and techniques by ATT&CK's identifier.
+
+    `uses` are, by a technique's object, the objects of the groups, campaigns, malware and tools that use it.
+    """
 
     indicators: Mapping[str, Indicator] = field(default_factory=dict)
     techniques: Mapping[str, Technique] = field(default_factory=dict)
     attack_version: str | None = None
+    uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def merged(self, newer: "IndicatorSet") -> "IndicatorSet":
         """With what came later; of two versions of an indicator the one that was modified last stands."""
@@ -133,12 +145,26 @@ class IndicatorSet:
             if known is None or known.modified <= each.modified:
                 indicators[each.indicator_id] = each
         techniques = {**self.techniques, **newer.techniques}
-        return IndicatorSet(indicators, techniques, newer.attack_version or self.attack_version)
+        uses = dict(self.uses)
+        for object_id, users in newer.uses.items():
+            uses[object_id] = uses.get(object_id, frozenset()) | users
+        return IndicatorSet(indicators, techniques, newer.attack_version or self.attack_version, uses)
+
+    def without_events(self, changed: Mapping[str, float], published: Container[str] | None) -> "IndicatorSet":
+        """Without what came in events that say it no more: those that came anew, by the time of their change in seconds
+        since 1970, and those that are no longer published; None: nobody says which are."""
+
+        def is_said(each: Indicator) -> bool:
+            if not each.event:
+                return True
+            return each.modified > changed.get(each.event, -1.0) and (published is None or each.event in published)
+
+        return replace(self, indicators={key: each for key, each in self.indicators.items() if is_said(each)})
 
     def without_old(self, before: float) -> "IndicatorSet":
         """Without indicators that were over before that moment, of which nothing can come any more."""
         kept = {key: each for key, each in self.indicators.items() if max(each.end, each.modified) >= before}
-        return IndicatorSet(kept, self.techniques, self.attack_version)
+        return replace(self, indicators=kept)
 
     @property
     def standing(self) -> Sequence[Indicator]:
@@ -151,33 +177,42 @@ class NotASet(ValueError):
 
 def encode(content: IndicatorSet) -> bytes:
     """The same bytes for the same set."""
+    users = sorted(set[str]().union(*content.uses.values()))
+    places = {user: place for place, user in enumerate(users)}
     said = {
         "version": _VERSION,
         "attack_version": content.attack_version,
         "techniques": [
-            [each.technique_id, each.name, each.tactics, each.revoked] for _, each in sorted(content.techniques.items())
+            [each.technique_id, each.name, each.tactics, each.revoked, each.object_id, each.replaced_by]
+            for _, each in sorted(content.techniques.items())
         ],
+        "users": users,
+        "uses": [[key, sorted(places[user] for user in used_by)] for key, used_by in sorted(content.uses.items())],
         "indicators": [_written(each) for _, each in sorted(content.indicators.items())],
     }
     return zstandard.ZstdCompressor(level=3, write_checksum=False).compress(orjson.dumps(said))
 
 
 def decode(data: bytes) -> IndicatorSet:
-    """Raises NotASet."""
+    """Of every version that was ever written: version 1 had no uses. Raises NotASet."""
     try:
         said = orjson.loads(zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_INTELLIGENCE_SET_BYTES))
         indicators = [_read(each) for each in said["indicators"]]
-        techniques = [Technique(each[0], each[1], tuple(each[2]), each[3]) for each in said["techniques"]]
+        techniques = [Technique(each[0], each[1], tuple(each[2]), *each[3:]) for each in said["techniques"]]
+        users = said.get("users", [])
+        uses = {key: frozenset(users[place] for place in places) for key, places in said.get("uses", [])}
     except (ValueError, TypeError, KeyError, IndexError, zstandard.ZstdError) as error:
         raise NotASet(str(error)) from error
     return IndicatorSet(
         {each.indicator_id: each for each in indicators},
         {each.technique_id: each for each in techniques},
         said["attack_version"],
+        uses,
     )
 
 
 def _written(each: Indicator) -> list[object]:
+    """What came in no event ends without one, as it did before events were kept."""
     return [
         each.indicator_id,
         each.name,
@@ -190,6 +225,7 @@ def _written(each: Indicator) -> list[object]:
         each.techniques,
         each.revoked,
         each.sha256,
+        *([each.event] if each.event else []),
     ]
 
 
@@ -198,7 +234,7 @@ _LABELS = {each.value: each for each in Label}
 
 
 def _read(said: Sequence[Any]) -> Indicator:
-    identifier, name, clauses, start, end, modified, confidence, label, techniques, revoked, sha256 = said
+    identifier, name, clauses, start, end, modified, confidence, label, techniques, revoked, sha256, *event = said
     return Indicator(
         identifier,
         name,
@@ -213,6 +249,7 @@ def _read(said: Sequence[Any]) -> Indicator:
         tuple(techniques),
         revoked,
         sha256,
+        *event,
     )
 
 

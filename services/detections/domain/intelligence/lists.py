@@ -6,7 +6,6 @@ reports print them (`hxxp://`, `[.]`, `[:]`, `[@]`), so that nobody opens them b
 """
 
 import csv
-import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from services.detections.domain.formats.records import Record
 from services.detections.domain.grouping import Fired
 from services.detections.domain.intelligence.indicators import Comparison, Indicator
 from services.detections.domain.intelligence.matcher import Matcher
-from services.detections.domain.intelligence.observables import Observable, canonical
+from services.detections.domain.intelligence.observables import Observable, canonical, network_of
 from services.detections.domain.intelligence.watch import note_of
 from services.detections.domain.matching import Ask, Match
 
@@ -135,10 +134,10 @@ def _plain(text: str) -> str:
 
 def _of_kind(kind: str, value: str) -> Comparison:
     if kind == NETWORK:
-        try:
-            return Comparison(Observable.ADDRESS, WITHIN, str(ipaddress.ip_network(value, strict=False)))
-        except ValueError:
-            raise NotAnIndicator("this is no network in CIDR notation") from None
+        network = network_of(value)
+        if network is None:
+            raise NotAnIndicator("this is no network in CIDR notation")
+        return Comparison(Observable.ADDRESS, WITHIN, network.compressed)
     observable = Observable(kind)
     text = canonical(observable, value)
     if text is None or (observable is Observable.FILE_NAME and set(text) & set("/\\")):

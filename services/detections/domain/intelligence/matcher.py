@@ -18,7 +18,7 @@ from services.detections.config import (
     MAX_INDICATOR_EXPRESSIONS,
 )
 from services.detections.domain.intelligence.indicators import Clause, Comparison, Indicator
-from services.detections.domain.intelligence.observables import Observable, address_of, forms, last_part
+from services.detections.domain.intelligence.observables import Observable, address_of, forms, last_part, network_of
 from services.detections.domain.sigma.expressions import Atom, Kind, predicate_of
 from services.detections.domain.sigma.scanning import FORGETFUL, Keeper, TextTests
 
@@ -118,7 +118,7 @@ class Matcher:
         if first.operator == "=":
             self._exact[first.observable, first.value].append((indicator, clause))
         elif first.operator == "in":
-            network = ipaddress.ip_network(first.value)
+            network = _network(first)
             prefix = self._networks.setdefault((network.version, network.prefixlen), {})
             prefix.setdefault(int(network.network_address), []).append((indicator, clause))
         else:
@@ -222,9 +222,16 @@ def _passes(comparison: Comparison, form: tuple[Observable, str]) -> bool:
         return value == comparison.value
     if comparison.operator == "in":
         address = address_of(value)
-        network = ipaddress.ip_network(comparison.value)
+        network = _network(comparison)
         return address is not None and address.version == network.version and address in network
     return predicate_of(_atom(comparison))(value[:MAX_INDICATOR_EXPRESSION_INPUT])
+
+
+def _network(comparison: Comparison) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    network = network_of(comparison.value)
+    if network is None:
+        raise ValueError(f"{comparison.value!r} is no network")
+    return network
 
 
 def _expression(comparison: Comparison) -> str:

@@ -8,7 +8,7 @@ its event's; its confidence is that of the admiralty or `misp:confidence-level` 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -81,6 +81,9 @@ def read_events(events: Sequence[Any], label: Label) -> Gathered:
             gathered.refused.append((f"events[{place}]", Refusal.NOT_AN_OBJECT))
             continue
         tags = _tags(event)
+        uuid, changed = event.get("uuid"), _seconds(event.get("timestamp"))
+        if is_uuid(uuid) and changed is not None:
+            gathered.events[uuid] = changed
         for named, attribute in _attributes(event, f"events[{place}]"):
             gathered.objects += 1
             try:
@@ -108,7 +111,7 @@ def _attributes(event: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]
     for name, attributes in lists:
         for place, attribute in enumerate(attributes if isinstance(attributes, list) else ()):
             uuid = attribute.get("uuid") if isinstance(attribute, dict) else None
-            yield (f"indicator--{uuid}" if _is_uuid(uuid) else f"{name}[{place}]"), attribute
+            yield (f"indicator--{uuid}" if is_uuid(uuid) else f"{name}[{place}]"), attribute
 
 
 def _indicator(attribute: Any, event: Mapping[str, Any], tags: Sequence[str], label: Label) -> Indicator | None:
@@ -119,7 +122,7 @@ def _indicator(attribute: Any, event: Mapping[str, Any], tags: Sequence[str], la
     revoked = attribute.get("deleted") in (True, "1", 1)
     if attribute.get("to_ids") not in (True, "1", 1) and not revoked:
         return None
-    if not _is_uuid(uuid):
+    if not is_uuid(uuid):
         raise Refused(Refusal.IDENTIFIER_INVALID)
     if not isinstance(kind, str) or not isinstance(value, str):
         raise Refused(Refusal.FIELDS_INVALID)
@@ -137,6 +140,7 @@ def _indicator(attribute: Any, event: Mapping[str, Any], tags: Sequence[str], la
         techniques=_techniques(tags),
         revoked=revoked,
         sha256=hashlib.sha256(orjson.dumps(attribute, option=orjson.OPT_SORT_KEYS)).hexdigest(),
+        event=event["uuid"] if is_uuid(event.get("uuid")) else "",
     )
 
 
@@ -155,18 +159,23 @@ def _clauses(kind: str, value: str) -> tuple[Clause, ...]:
     return tuple((each,) for each in compared)
 
 
-def _is_uuid(uuid: object) -> bool:
+def is_uuid(uuid: object) -> TypeGuard[str]:
     return isinstance(uuid, str) and _UUID.match(uuid) is not None
 
 
 def _moment(said: object) -> float:
+    seconds = _seconds(said)
+    if seconds is None:
+        raise Refused(Refusal.TIMES_INVALID)
+    return seconds
+
+
+def _seconds(said: object) -> float | None:
     try:
         seconds = float(said) if isinstance(said, str | int) else -1.0
     except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < 253_402_300_800:  # The end of the year 9999.
-        raise Refused(Refusal.TIMES_INVALID)
-    return seconds
+        return None
+    return seconds if 0 < seconds < 253_402_300_800 else None  # The end of the year 9999.
 
 
 def _tags(holder: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,9 @@ _HASH_LENGTHS = frozenset({32, 40, 56, 64, 96, 128})
 """MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512 in hexadecimal."""
 _DOMAIN = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}\Z")
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]+)(.*)\Z", re.IGNORECASE | re.DOTALL)
+_MAPPED_BITS = 96
+"""Bits of an IPv6 address before the IPv4 address that it stands for."""
+_IPV6_HOST = re.compile(r"((?:[^@\[\]]*@)?)\[([0-9a-f:.]{2,45})\]((?::\d{0,5})?)\Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _HIVES = {
     "hklm": "hkey_local_machine",
@@ -50,12 +53,28 @@ def canonical(observable: Observable, text: str) -> str | None:
 
 
 def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An IPv4 address that is written as an IPv6 one is the IPv4 address."""
+    """An IPv4 address that is written as an IPv6 one (RFC 4291, section 2.5.5.2) is the IPv4 address. The zone of an
+    IPv6 address (`fe80::1%eth0`) means something on the one host only, and is left out."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    return address.ipv4_mapped or (ipaddress.IPv6Address(int(address)) if address.scope_id else address)
+
+
+def network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The network that an address with a length of prefix or a mask lies in; one of IPv4 addresses that are written as
+    IPv6 ones is that of the IPv4 addresses."""
+    try:
+        network = ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 def _address(text: str) -> str | None:
@@ -74,12 +93,21 @@ def _domain(text: str) -> str | None:
 
 
 def _url(text: str) -> str | None:
-    """Scheme and host are the same in whatever case; the rest is not."""
+    """Scheme and host are the same in whatever case, and an address however it is written; the rest is not."""
     parts = _URL.match(text)
     if parts is None:
         return None
     scheme, host, rest = parts.groups()
-    return f"{scheme.lower()}://{host.lower()}{rest or '/'}"
+    return f"{scheme.lower()}://{_url_host(host.lower())}{rest or '/'}"
+
+
+def _url_host(host: str) -> str:
+    literal = _IPV6_HOST.match(host)
+    address = address_of(literal.group(2)) if literal is not None else None
+    if literal is None or address is None:
+        return host
+    user, _, port = literal.groups()
+    return f"{user}{address.compressed if address.version == 4 else f'[{address.compressed}]'}{port}"
 
 
 def _hash(text: str) -> str | None:
@@ -172,7 +200,8 @@ _BY_FIELD = {name: observable for observable, names in _FIELDS.items() for name 
 _SEVERAL = re.compile(r"[,;|\s=]+")
 _LISTS = frozenset({"hashes", "hash", "queryresults", "answers", "md5", "ipaddresses"})
 """Fields that hold several values in one text, as Sysmon writes hashes and the answers to a query."""
-_PORT = re.compile(r"\[?([0-9a-fA-F.:]+?)\]?:\d{1,5}\Z")
+_WRAPPED = re.compile(r"\[([0-9a-fA-F.:]+(?:%[^\]\s]{1,15})?)\](?::\d{1,5})?\Z|([0-9a-fA-F.:]+):\d{1,5}\Z")
+"""An address in brackets, with a port or without, or one with a port that is no address as it stands."""
 
 
 @cache
@@ -203,7 +232,7 @@ def _unmistakable(text: str) -> Iterator[tuple[Observable, str]]:
     if not 3 <= length <= _LONGEST_VALUE or " " in text or ("." not in text and ":" not in text):
         return
     if length <= _LONGEST_ADDRESS and (text[0] in _BEGINS_ADDRESS):
-        address = _address(text) or _address(_without_port(text))
+        address = _address(text) or _address(_unwrapped(text))
         if address is not None:
             yield Observable.ADDRESS, address
             return
@@ -221,14 +250,14 @@ _LONGEST_VALUE = 2_048
 _DEEPEST_KEY = 64
 """So many of the keys that a key lies below are looked for, from the hive on: a text of an attacker's choice may hold
 hundreds of thousands."""
-_LONGEST_ADDRESS = 53
-"""An IPv6 address in brackets with a port."""
+_LONGEST_ADDRESS = 69
+"""An IPv6 address with a zone, in brackets and with a port."""
 _BEGINS_ADDRESS = frozenset("0123456789abcdefABCDEF:[")
 
 
-def _without_port(text: str) -> str:
-    found = _PORT.match(text) if text[-1].isdigit() else None
-    return found.group(1) if found else text
+def _unwrapped(text: str) -> str:
+    found = _WRAPPED.match(text) if text[-1] in "]0123456789" else None
+    return (found.group(1) or found.group(2)) if found else text
 
 
 def _named(observable: Observable, text: str) -> Iterator[tuple[Observable, str]]:

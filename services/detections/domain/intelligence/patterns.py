@@ -5,7 +5,6 @@ grammar of the `stix2` library. AND and OR within an observation and OR between 
 several observations, their order or their number is refused by name.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -33,7 +32,7 @@ from services.detections.config import (
     MAX_PATTERN_CHARACTERS,
 )
 from services.detections.domain.intelligence.indicators import Clause, Comparison
-from services.detections.domain.intelligence.observables import Observable, address_of, canonical
+from services.detections.domain.intelligence.observables import Observable, canonical, network_of
 from services.detections.domain.intelligence.refusals import Refusal, Refused
 
 _SIMPLE = re.compile(r"\[\s*([a-zA-Z0-9-]+:[a-zA-Z0-9_.'-]+)\s*=\s*'((?:[^'\\]|\\.)*)'\s*\]", re.DOTALL)
@@ -209,11 +208,7 @@ def _too_costly(plain: str) -> bool:
 
 
 def _network(text: str) -> str:
-    try:
-        network = ipaddress.ip_network(text.strip(), strict=False)
-    except ValueError as error:
-        raise Refused(Refusal.VALUE_INVALID) from error
-    if network.prefixlen == 0:
+    network = network_of(text)
+    if network is None or network.prefixlen == 0:
         raise Refused(Refusal.VALUE_INVALID)
-    assert address_of(str(network.network_address)) is not None
     return network.compressed

@@ -24,6 +24,8 @@ class Refusal(StrEnum):
     EXPRESSION_TOO_COSTLY = "EXPRESSION_TOO_COSTLY"
     """On a text of an attacker's choice it could take very long."""
     TOO_MANY_EXPRESSIONS = "TOO_MANY_EXPRESSIONS"
+    TOO_MANY_USES = "TOO_MANY_USES"
+    """It says that somebody uses a technique, and as many uses as are kept were said already."""
 
 
 class Refused(Exception):

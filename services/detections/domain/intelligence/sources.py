@@ -6,6 +6,7 @@ from typing import assert_never
 
 from contracts.events.base import Recorded
 from contracts.events.intelligence import (
+    FetchKind,
     ImportMode,
     IntelligenceFetched,
     IntelligenceFetchScheduled,
@@ -20,6 +21,7 @@ from services.detections.config import (
     MAX_INDICATORS_PER_SOURCE,
     MAX_INTELLIGENCE_SOURCES,
     MAX_REFUSED_OBJECTS_NAMED,
+    MAX_TECHNIQUE_USES_PER_SOURCE,
 )
 from services.detections.domain.commands import ImportIntelligence, ScheduleIntelligenceFetch
 from services.detections.domain.errors import (
@@ -27,6 +29,7 @@ from services.detections.domain.errors import (
     IntelligenceEmpty,
     IntelligenceSourcesTooMany,
     IntelligenceSourceUnknown,
+    TechniqueUsesTooMany,
 )
 from services.detections.domain.intelligence.indicators import KEPT_BACK, IndicatorSet
 from services.detections.domain.intelligence.stix_bundle import Gathered
@@ -37,12 +40,14 @@ IntelligenceEvent = IntelligenceImported | IntelligenceSourceRetired | Intellige
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`imported` is the import that stands, `position` where it is recorded; `fetch` is its schedule."""
+    """`imported` is the import that stands, `position` where it is recorded; `fetch` is its schedule, and `cursor`
+    where the next fetch begins: None where nothing was fetched from there yet."""
 
     name: str
     imported: IntelligenceImported | None = None
     position: int = -1
     fetch: IntelligenceFetchScheduled | None = None
+    cursor: str | None = None
     refusal: str | None = None
     retired: bool = False
 
@@ -79,16 +84,34 @@ def evolve(state: Sources, recorded: Recorded[IntelligenceEvent]) -> Sources:
     source = state.named(event.source)
     match event:
         case IntelligenceImported():
-            source = replace(source, imported=event, position=recorded.position, refusal=None, retired=False)
+            source = replace(
+                source,
+                imported=event,
+                position=recorded.position,
+                cursor=event.cursor if _is_of(source.fetch, event) else None,
+                refusal=None,
+                retired=False,
+            )
         case IntelligenceSourceRetired():
-            source = replace(source, retired=True, fetch=None)
+            source = replace(source, retired=True, fetch=None, cursor=None)
         case IntelligenceFetchScheduled():
-            source = replace(source, fetch=event, refusal=None, retired=False)
+            cursor = source.cursor if _same_place(source.fetch, event) else None
+            source = replace(source, fetch=event, cursor=cursor, refusal=None, retired=False)
         case IntelligenceFetched():
             source = replace(source, refusal=event.refusal)
         case _:
             assert_never(event)
     return Sources({**state.by_name, source.name: source})
+
+
+def _is_of(schedule: IntelligenceFetchScheduled | None, event: IntelligenceImported) -> bool:
+    """Whether an import may have come by a schedule: while it was fetched, the schedule may have become another one."""
+    return schedule is not None and (schedule.kind is FetchKind.TAXII) == (event.format is IntelligenceFormat.STIX)
+
+
+def _same_place(known: IntelligenceFetchScheduled | None, event: IntelligenceFetchScheduled) -> bool:
+    """Whether what was read there says anything of what is still to be read: servers do not share their cursors."""
+    return known is not None and (known.url, known.kind) == (event.url, event.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +130,7 @@ class Prepared:
 def take(state: Sources, command: ImportIntelligence, prepared: Prepared) -> list[IntelligenceImported]:
     """Nothing where the source says just that already.
 
-    Raises IntelligenceEmpty, IntelligenceSourcesTooMany, IndicatorsTooMany.
+    Raises IntelligenceEmpty, IntelligenceSourcesTooMany, IndicatorsTooMany, TechniqueUsesTooMany.
     """
     before = state.named(command.source)
     known, gathered, whole = before.imported, prepared.gathered, prepared.whole
@@ -117,6 +140,9 @@ def take(state: Sources, command: ImportIntelligence, prepared: Prepared) -> lis
         first = ", ".join(f"{name}: {reason}" for name, reason in gathered.refused[:3])
         raise IntelligenceEmpty("Nothing of the content can be used.", metadata={"refused": first})
     _require_room(state, command.source, len(whole.indicators))
+    if sum(map(len, whole.uses.values())) > MAX_TECHNIQUE_USES_PER_SOURCE:
+        limit = str(MAX_TECHNIQUE_USES_PER_SOURCE)
+        raise TechniqueUsesTooMany("The source says too much of who uses what.", metadata={"limit": limit})
     return [
         IntelligenceImported(
             source=command.source,
@@ -166,6 +192,7 @@ def schedule(state: Sources, command: ScheduleIntelligenceFetch) -> list[Intelli
         credential=command.credential,
         interval_minutes=command.interval_minutes,
         label=command.label,
+        kind=command.kind,
     )
     return [] if state.named(command.source).fetch == event else [event]
 

@@ -1,20 +1,26 @@
 """STIX 2.1: indicators and ATT&CK's techniques of a bundle, or of the objects of a TAXII envelope.
 
-Relationships are followed one step, from an indicator to the techniques that it indicates, so that no loop of them
-matters. An object whose marking nobody defines is refused, since nobody knows who may see it.
+Relationships are followed one step, so that no loop of them matters: from an indicator to the techniques that it
+indicates, from a technique to the one that it was revoked for, and from who uses a technique to it. An object whose
+marking nobody defines is refused, since nobody knows who may see it.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
 from contracts.labels import Label
-from services.detections.config import MAX_INDICATOR_NAME_CHARACTERS, MAX_TECHNIQUES, MAX_TECHNIQUES_PER_SOURCE
+from services.detections.config import (
+    MAX_INDICATOR_NAME_CHARACTERS,
+    MAX_TECHNIQUE_USES_PER_SOURCE,
+    MAX_TECHNIQUES,
+    MAX_TECHNIQUES_PER_SOURCE,
+)
 from services.detections.domain.intelligence.indicators import Indicator, IndicatorSet, Technique, strictest
 from services.detections.domain.intelligence.patterns import clauses_of
 from services.detections.domain.intelligence.refusals import Refusal, Refused
@@ -22,7 +28,10 @@ from services.detections.domain.intelligence.refusals import Refusal, Refused
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _IDENTIFIER = re.compile(rf"[a-z][a-z0-9-]{{1,60}}--{_UUID}\Z")
 _TECHNIQUE = re.compile(r"T\d{4}(?:\.\d{3})?\Z")
-_TACTICS = "mitre-attack"
+_ATTACK = "mitre-attack"
+_KILL_CHAINS = frozenset({_ATTACK, "mitre-mobile-attack", "mitre-ics-attack"})
+_USERS = frozenset({"intrusion-set", "campaign", "malware", "tool"})
+"""Types of objects that ATT&CK relates to techniques by `uses`: its groups, campaigns and software."""
 _MARKINGS: Mapping[str, Label] = {
     "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487": Label.CLEAR,
     "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb": Label.GREEN,
@@ -39,11 +48,13 @@ _MARKINGS: Mapping[str, Label] = {
 
 @dataclass(slots=True)
 class Gathered:
-    """What an import's content says, and the objects of it that are not used."""
+    """What an import's content says, and the objects of it that are not used. `events` are those of MISP that it holds,
+    each with all that it says, by the time of their last change in seconds since 1970."""
 
     content: IndicatorSet = field(default_factory=IndicatorSet)
     objects: int = 0
     refused: list[tuple[str, Refusal]] = field(default_factory=list)
+    events: dict[str, float] = field(default_factory=dict)
 
 
 def read_objects(objects: Sequence[Any], label: Label) -> Gathered:
@@ -72,7 +83,10 @@ def read_objects(objects: Sequence[Any], label: Label) -> Gathered:
         except Refused as error:
             gathered.refused.append((identifier, error.reason))
     gathered.content = IndicatorSet(
-        indicators, {each.technique_id: each for each in techniques.values()}, _attack_version(known)
+        indicators,
+        {each.technique_id: each for each in techniques.values()},
+        _attack_version(known),
+        _uses(known, gathered),
     )
     return gathered
 
@@ -179,7 +193,12 @@ def _techniques(known: Mapping[str, Mapping[str, Any]], gathered: Gathered) -> d
             gathered.refused.append((identifier, Refusal.FIELDS_INVALID))
             continue
         over = each.get("revoked") is True or each.get("x_mitre_deprecated") is True
-        found[identifier] = Technique(technique_id, name[:MAX_INDICATOR_NAME_CHARACTERS], _tactics(each), over)
+        found[identifier] = Technique(
+            technique_id, name[:MAX_INDICATOR_NAME_CHARACTERS], _tactics(each), over, object_id=identifier
+        )
+    for source, target in _related(known, "revoked-by"):
+        if source in found and target in found and found[source].technique_id != found[target].technique_id:
+            found[source] = replace(found[source], replaced_by=found[target].technique_id)
     # Of two objects with one identifier, as ATT&CK has where one was revoked for another, the one that stands counts.
     return dict(sorted(found.items(), key=lambda item: not item[1].revoked))
 
@@ -187,7 +206,7 @@ def _techniques(known: Mapping[str, Mapping[str, Any]], gathered: Gathered) -> d
 def _attack_id(each: Mapping[str, Any]) -> str | None:
     references = each.get("external_references")
     for reference in references if isinstance(references, list) else ():
-        if isinstance(reference, dict) and reference.get("source_name") == _TACTICS:
+        if isinstance(reference, dict) and reference.get("source_name") == _ATTACK:
             said = reference.get("external_id")
             if isinstance(said, str) and _TECHNIQUE.match(said):
                 return said
@@ -199,7 +218,7 @@ def _tactics(each: Mapping[str, Any]) -> tuple[str, ...]:
     names = [
         phase.get("phase_name")
         for phase in (phases if isinstance(phases, list) else ())
-        if isinstance(phase, dict) and phase.get("kill_chain_name") == _TACTICS
+        if isinstance(phase, dict) and phase.get("kill_chain_name") in _KILL_CHAINS
     ]
     return tuple(name[:60] for name in names if isinstance(name, str))[:20]
 
@@ -207,13 +226,41 @@ def _tactics(each: Mapping[str, Any]) -> tuple[str, ...]:
 def _indicated(known: Mapping[str, Mapping[str, Any]], techniques: Mapping[str, Technique]) -> dict[str, list[str]]:
     """By indicator, the techniques that it indicates."""
     found: dict[str, list[str]] = {}
-    for each in known.values():
-        if each["type"] == "relationship" and each.get("relationship_type") == "indicates":
-            source, target = each.get("source_ref"), each.get("target_ref")
-            technique = techniques.get(target) if isinstance(target, str) else None
-            if isinstance(source, str) and technique is not None:
-                found.setdefault(source, []).append(technique.technique_id)
+    for source, target in _related(known, "indicates"):
+        if target in techniques:
+            found.setdefault(source, []).append(techniques[target].technique_id)
     return {key: sorted(set(values)) for key, values in found.items()}
+
+
+def _uses(known: Mapping[str, Mapping[str, Any]], gathered: Gathered) -> dict[str, frozenset[str]]:
+    """By technique's object, who uses it. The technique itself may have come with an earlier content."""
+    pairs = {
+        (target, source)
+        for source, target in _related(known, "uses")
+        if target.startswith("attack-pattern--") and source.partition("--")[0] in _USERS
+    }
+    kept = sorted(pairs)
+    if len(kept) > MAX_TECHNIQUE_USES_PER_SOURCE:
+        gathered.refused += [(target, Refusal.TOO_MANY_USES) for target, _ in kept[MAX_TECHNIQUE_USES_PER_SOURCE:]]
+    found: dict[str, set[str]] = {}
+    for target, source in kept[:MAX_TECHNIQUE_USES_PER_SOURCE]:
+        found.setdefault(target, set()).add(source)
+    return {target: frozenset(sources) for target, sources in found.items()}
+
+
+def _related(known: Mapping[str, Mapping[str, Any]], kind: str) -> Iterator[tuple[str, str]]:
+    """Source and target of the relationships of a type that stand."""
+    for each in known.values():
+        if each["type"] != "relationship" or each.get("relationship_type") != kind:
+            continue
+        over = each.get("revoked") is True or each.get("x_mitre_deprecated") is True
+        source, target = each.get("source_ref"), each.get("target_ref")
+        if not over and _is_reference(source) and _is_reference(target):
+            yield source, target
+
+
+def _is_reference(said: object) -> TypeGuard[str]:
+    return isinstance(said, str) and _IDENTIFIER.match(said) is not None
 
 
 def _attack_version(known: Mapping[str, Mapping[str, Any]]) -> str | None:

@@ -8,6 +8,8 @@ from services.detections.domain.formats.records import Record
 from services.detections.domain.ocsf.schema import ClassUid
 
 OTHER = 99
+_RULE, _BEHAVIOURAL = 1, 2
+"""`analytic.type_id`: the product recognised something, or found it unlike what it has learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def finding(record: Record) -> Body:
     info: dict[str, Any] = {
         "uid": record.key.hex(),
         "title": alert.title,
-        "analytic": {"uid": alert.rule_id, "name": alert.title, "type_id": 1},
+        "analytic": {"uid": alert.rule_id, "name": alert.title, "type_id": _BEHAVIOURAL if alert.is_anomaly else _RULE},
     }
     if alert.techniques:
         info["attacks"] = [{"technique": {"uid": technique}} for technique in alert.techniques]

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import yaml
-
 from services.detections.config import MAX_INLINE_TESTS_PER_RULE, MAX_TITLE_CHARACTERS
 from services.detections.domain.sigma.compiler import TECHNIQUE
+from services.detections.domain.sigma.documents import documents_of
 
 MAX_ITEMS = 100
 """References, techniques and false positives that are told of one rule."""
@@ -34,7 +33,7 @@ class About:
 
 def document_of(text: bytes) -> Mapping[str, Any]:
     """The one mapping that the text of a rule which compiles is."""
-    document: Mapping[str, Any] = next(item for item in yaml.load_all(text.decode(), yaml.CSafeLoader) if item)
+    document: Mapping[str, Any] = documents_of(text)[0]
     return document
 
 

@@ -13,7 +13,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import orjson
-import yaml
 from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
 from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
@@ -21,6 +20,7 @@ from sigma.processing.transformations import ValueListPlaceholderTransformation
 from sigma.rule import SigmaRule
 
 from services.detections.domain.errors import RuleUncompilable
+from services.detections.domain.sigma.documents import documents_of
 
 PLACEHOLDERS = "placeholders"
 _FILTER = re.compile(rb"^filter:", re.MULTILINE)
@@ -84,7 +84,5 @@ def _filter(text: bytes) -> SigmaFilter:
 
 
 def _read(text: bytes) -> Any:
-    try:
-        return yaml.load(text.decode(), yaml.CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise RuleUncompilable(f"Not readable as YAML: {str(error)[:300]}") from error
+    documents = documents_of(text)
+    return documents[0] if len(documents) == 1 else None

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from sigma.conditions import (
     ConditionAND,
     ConditionFieldEqualsValueExpression,
@@ -35,6 +34,7 @@ from sigma.types import (
 from services.detections.config import MAX_RULE_BYTES
 from services.detections.domain.errors import RuleUncompilable
 from services.detections.domain.sigma.companions import Companions
+from services.detections.domain.sigma.documents import documents_of
 from services.detections.domain.sigma.expressions import (
     KEYWORDS,
     And,
@@ -79,12 +79,9 @@ def compile_rule(text: bytes, companions: Companions | None = None) -> CompiledR
     companions = companions or Companions()
     if len(text) > MAX_RULE_BYTES:
         raise RuleUncompilable(f"The rule has {len(text)} bytes; the limit is {MAX_RULE_BYTES}.")
-    try:
-        documents = [item for item in yaml.load_all(text.decode(), yaml.CSafeLoader) if item is not None]
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise RuleUncompilable(f"Not readable as YAML: {str(error)[:300]}") from error
+    documents = documents_of(text)
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise RuleUncompilable(f"One rule a file is expected; this one has {len(documents)} documents.")
+        raise RuleUncompilable(_not_one(documents))
     document = documents[0]
     if "correlation" in document or "filter" in document:
         raise RuleUncompilable("Correlations and filters are no rules by themselves.")
@@ -95,6 +92,12 @@ def compile_rule(text: bytes, companions: Companions | None = None) -> CompiledR
     except (SigmaError, re.error, ValueError, TypeError, RecursionError, AttributeError) as error:
         raise RuleUncompilable(f"{type(error).__name__}: {str(error)[:300]}") from error
     return _compiled(rule, _or(expressions), companions.hash_of(text, filters))
+
+
+def _not_one(documents: list[Any]) -> str:
+    if len(documents) == 1:
+        return "A rule is a mapping."
+    return f"One rule a file is expected; this one has {len(documents)} documents."
 
 
 def _compiled(rule: SigmaRule, expression: Expression, sha256: str) -> CompiledRule:
@@ -156,9 +159,15 @@ def _value(field: str, value: Any) -> Expression:
         exists = Atom(field, Kind.EXISTS)
         return exists if value else Not(exists)
     if isinstance(value, SigmaFieldReference):
-        detail = "starts" if value.starts_with else "ends" if value.ends_with else ""
-        return Atom(field, Kind.FIELD_REFERENCE, value.field, cased=True, detail=detail)
+        return Atom(field, Kind.FIELD_REFERENCE, value.field, cased=True, detail=_place(value))
     raise RuleUncompilable(f"A value of type {type(value).__name__} cannot be run.")
+
+
+def _place(value: SigmaFieldReference) -> str:
+    """Where the other field's value has to stand; pySigma says `contains` as an open start and an open end."""
+    if value.starts_with and value.ends_with:
+        return "contains"
+    return "starts" if value.starts_with else "ends" if value.ends_with else ""
 
 
 def _regular_expression(field: str, value: SigmaRegularExpression) -> Atom:

@@ -57,11 +57,13 @@ def as_text(value: Any) -> str:
 
 
 def _refers(atom: Atom, fields: Fields) -> bool:
-    """Whether a field equals, starts or ends with another field of the same record; an absent field never does."""
+    """Whether a field equals, holds, or starts or ends with another of the same record; an absent one never does."""
     left = [text.lower() for text in texts_of(fields.get(atom.field))]
     right = [text.lower() for text in texts_of(fields.get(atom.operand))]
     if atom.detail == "starts":
         return any(one.startswith(other) for one in left for other in right)
     if atom.detail == "ends":
         return any(one.endswith(other) for one in left for other in right)
+    if atom.detail == "contains":
+        return any(other in one for one in left for other in right)
     return any(one == other for one in left for other in right)

@@ -71,6 +71,10 @@ class Not:
 
 Expression = Atom | And | Or | Not
 Predicate = Callable[[str], bool]
+_MAX_DIGITS = 64
+_WHOLE = re.compile(rf"\s*[+-]?[0-9]{{1,{_MAX_DIGITS}}}\s*")
+_DAY = re.compile(r"\s*\d{4}-\d\d-\d\d\s*")
+_NAMED_CLASS = re.compile(r"\[:\^?[a-z]{3,8}:\]")
 
 
 @lru_cache(maxsize=200_000)
@@ -94,7 +98,7 @@ def predicate_of(atom: Atom) -> Predicate:
         case Kind.NETWORK:
             return _in_network(operand)
         case Kind.COMPARISON:
-            return _comparison(atom.detail, float(operand))
+            return _comparison(atom.detail, number_of(operand))
         case Kind.TIME_PART:
             return _time_part(atom.detail, int(operand))
         case Kind.NULL | Kind.EXISTS | Kind.FIELD_REFERENCE:
@@ -106,6 +110,9 @@ def search_of(text: str, flags: str) -> Search:
 
     Flags given for the whole expression in its middle are legal in PCRE; Python wants them in front.
     """
+    if _NAMED_CLASS.search(text):
+        # Python would read it as letters and colons, and the rule would silently mean something else.
+        raise re.error("it uses a POSIX class such as [:alpha:], which the specification leaves out")
     inline = re.findall(r"\(\?([ims]+)\)", text)
     for group in inline:
         text = text.replace(f"(?{group})", "")
@@ -131,18 +138,20 @@ def _in_network(operand: str) -> Predicate:
     return test
 
 
-def number_of(value: str) -> float | None:
-    """A value as a number, decimal or `0x` hexadecimal; None when it is none."""
+def number_of(value: str) -> int | float | None:
+    """A value as a number, decimal or `0x` hexadecimal; None when it is none. Whole numbers stay exact."""
     try:
-        return float(int(value, 16)) if value[:2].lower() == "0x" else float(value)
+        if _WHOLE.fullmatch(value):
+            return int(value)
+        return int(value, 16) if value[:2].lower() == "0x" else float(value)
     except (ValueError, OverflowError):
         return None
 
 
-def _comparison(operator: str, limit: float) -> Predicate:
+def _comparison(operator: str, limit: float | None) -> Predicate:
     def test(value: str) -> bool:
         number = number_of(value)
-        if number is None:
+        if number is None or limit is None:
             return False
         return {
             "lt": number < limit,
@@ -157,7 +166,7 @@ def _comparison(operator: str, limit: float) -> Predicate:
 
 def _time_part(part: str, number: int) -> Predicate:
     def test(value: str) -> bool:
-        moment = read_clock(value)
+        moment = read_clock(f"{value.strip()} 00:00:00" if _DAY.fullmatch(value) else value)
         if moment is None:
             return False
         return (moment.isocalendar().week if part == "week" else getattr(moment, part)) == number

@@ -11,7 +11,7 @@ import orjson
 from services.detections.domain.sigma.compiler import CompiledRule
 from services.detections.domain.sigma.expressions import And, Atom, Expression, Kind, Not, Or
 
-_VERSION = 1
+_VERSION = 2
 """Goes up when the same rule text would compile to something else, or is written in another way."""
 _COMPILED_BY = f"rule-{_VERSION}-{version('pysigma')}"
 _KINDS = {kind.value: kind for kind in Kind}

@@ -1,6 +1,6 @@
 """A line of telemetry as rules look at it: log source and fields, nothing else that an intake would want to know."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import orjson
 
@@ -15,7 +15,7 @@ from services.detections.domain.sigma.logsources import Route, route_of
 def read_line(line: bytes) -> Iterable[tuple[Route, Fields, bytes | None]]:
     """The records of a line that have a log source, each with the JSON text that it alone came from, if there is such.
 
-    Raises Unreadable.
+    Raises Unreadable, also behind the records of a line of which others are unreadable.
     """
     # The shape that most recorded telemetry has is read by itself; it must give what the parsers of all shapes give.
     if line.startswith(b"{"):
@@ -31,11 +31,9 @@ def read_line(line: bytes) -> Iterable[tuple[Route, Fields, bytes | None]]:
     return _of_any_shape(line)
 
 
-def _of_any_shape(line: bytes) -> Iterable[tuple[Route, Fields, bytes | None]]:
-    found: list[tuple[Route, Fields, bytes | None]] = []
+def _of_any_shape(line: bytes) -> Iterator[tuple[Route, Fields, bytes | None]]:
     for record in parsed_of(line):
         route = route_of(record.source, record.fields, record.logsource)
         if route is not None:
             # What came in an envelope is JSON within JSON, and of several records the line is no one's alone.
-            found.append((route, record.fields, None))
-    return found
+            yield route, record.fields, None

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.detections.domain.formats.records import LogSource, Source
 from services.detections.domain.formats.routing import Names, names_of
-from services.detections.domain.formats.windows import SECURITY, SYSMON
+from services.detections.domain.formats.windows import DEFENDER, LINUX_SYSMON, SECURITY, SYSMON
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ _SYSMON_CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "23": ("file_delete",),
     "24": ("clipboard_capture",),
     "25": ("process_tampering",),
-    "26": ("file_delete",),
+    "26": ("file_delete", "file_delete_detected"),
     "27": ("file_block_executable",),
     "28": ("file_block_shredding",),
     "29": ("file_executable_detected",),
@@ -66,51 +66,91 @@ _CLASSIC_POWERSHELL_CATEGORIES = {
     "600": "ps_classic_provider_start",
     "800": "ps_classic_script",
 }
-_CERTIFICATES = "Microsoft-Windows-CertificateServicesClient-Lifecycle-System"
-_SERVICES: Mapping[str, str] = {
-    "Security": "security",
-    "System": "system",
-    "Application": "application",
-    SYSMON: "sysmon",
-    "Windows PowerShell": "powershell-classic",
-    **dict.fromkeys(_POWERSHELL, "powershell"),
-    "Microsoft-Windows-TaskScheduler/Operational": "taskscheduler",
-    "Microsoft-Windows-WMI-Activity/Operational": "wmi",
-    "Microsoft-Windows-Windows Defender/Operational": "windefend",
-    "Microsoft-Windows-Windows Firewall With Advanced Security/Firewall": "firewall-as",
-    "Microsoft-Windows-Bits-Client/Operational": "bits-client",
-    "Microsoft-Windows-NTLM/Operational": "ntlm",
-    "Microsoft-Windows-DriverFrameworks-UserMode/Operational": "driver-framework",
-    "Microsoft-Windows-CodeIntegrity/Operational": "codeintegrity-operational",
-    "Microsoft-Windows-AppLocker/EXE and DLL": "applocker",
-    "Microsoft-Windows-AppLocker/MSI and Script": "applocker",
-    "Microsoft-Windows-AppLocker/Packaged app-Deployment": "applocker",
-    "Microsoft-Windows-AppLocker/Packaged app-Execution": "applocker",
-    "Microsoft-Windows-AppXDeploymentServer/Operational": "appxdeployment-server",
-    "Microsoft-Windows-AppxPackaging/Operational": "appxpackaging-om",
-    "Microsoft-Windows-AppModel-Runtime/Admin": "appmodel-runtime",
-    "Microsoft-Windows-DNS-Client/Operational": "dns-client",
-    "DNS Server": "dns-server",
-    "Microsoft-Windows-DNS-Server/Analytical": "dns-server-analytic",
-    "Microsoft-Windows-DNS-Server/Audit": "dns-server-audit",
-    "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational": "terminalservices-localsessionmanager",
-    "Microsoft-Windows-SmbClient/Security": "smbclient-security",
-    "Microsoft-Windows-SmbClient/Connectivity": "smbclient-connectivity",
-    "Microsoft-Windows-SMBServer/Connectivity": "smbserver-connectivity",
-    "Microsoft-Windows-Shell-Core/Operational": "shell-core",
-    "Microsoft-Windows-Security-Mitigations/Kernel Mode": "security-mitigations",
-    "Microsoft-Windows-Security-Mitigations/User Mode": "security-mitigations",
-    "Microsoft-Windows-LSA/Operational": "lsa-server",
-    "Microsoft-Windows-CAPI2/Operational": "capi2",
-    _CERTIFICATES + "/Operational": "certificateservicesclient-lifecycle-system",
-    "Microsoft-Windows-Diagnosis-Scripted/Operational": "diagnosis-scripted",
-    "Microsoft-Windows-VHDMP/Operational": "vhdmp",
-    "Microsoft-Windows-Ldap-Client/Debug": "ldap",
-    "Microsoft-ServiceBus-Client": "microsoft-servicebus-client",
-    "OpenSSH/Operational": "openssh",
-    "MSExchange Management": "msexchange-management",
-    "Microsoft-IIS-Configuration/Operational": "iis-configuration",
+_CLASSIC_POWERSHELL = "Windows PowerShell"
+_SERVICE_BUS = (
+    "Microsoft-ServiceBus-Client",
+    "Microsoft-ServiceBus-Client/Operational",
+    "Microsoft-ServiceBus-Client/Admin",
+)
+_FOUND_BY_DEFENDER = frozenset(
+    {"1006", "1007", "1008", "1009", "1010", "1011", "1012", "1017", "1018", "1019", "1115", "1116", "1117"}
+)
+"""Events of Microsoft Defender that name a threat, which are what the category antivirus means."""
+_SERVICES: Mapping[str, tuple[str, ...]] = {
+    "application": ("Application",),
+    "application-experience": (
+        "Microsoft-Windows-Application-Experience/Program-Telemetry",
+        "Microsoft-Windows-Application-Experience/Program-Compatibility-Assistant",
+    ),
+    "applocker": (
+        "Microsoft-Windows-AppLocker/EXE and DLL",
+        "Microsoft-Windows-AppLocker/MSI and Script",
+        "Microsoft-Windows-AppLocker/Packaged app-Deployment",
+        "Microsoft-Windows-AppLocker/Packaged app-Execution",
+    ),
+    "appmodel-runtime": ("Microsoft-Windows-AppModel-Runtime/Admin",),
+    "appxdeployment-server": ("Microsoft-Windows-AppXDeploymentServer/Operational",),
+    "appxpackaging-om": ("Microsoft-Windows-AppxPackaging/Operational",),
+    "bitlocker": ("Microsoft-Windows-BitLocker/BitLocker Management",),
+    "bits-client": ("Microsoft-Windows-Bits-Client/Operational",),
+    "capi2": ("Microsoft-Windows-CAPI2/Operational",),
+    "certificateservicesclient-lifecycle-system": (
+        "Microsoft-Windows-CertificateServicesClient-Lifecycle-System/Operational",
+    ),
+    "codeintegrity-operational": ("Microsoft-Windows-CodeIntegrity/Operational",),
+    "dhcp": ("Microsoft-Windows-DHCP-Server/Operational",),
+    "diagnosis-scripted": ("Microsoft-Windows-Diagnosis-Scripted/Operational",),
+    "dns-client": ("Microsoft-Windows-DNS Client Events/Operational", "Microsoft-Windows-DNS-Client/Operational"),
+    "dns-server": ("DNS Server",),
+    "dns-server-analytic": ("Microsoft-Windows-DNS-Server/Analytical",),
+    "dns-server-audit": ("Microsoft-Windows-DNS-Server/Audit",),
+    "driver-framework": ("Microsoft-Windows-DriverFrameworks-UserMode/Operational",),
+    "firewall-as": ("Microsoft-Windows-Windows Firewall With Advanced Security/Firewall",),
+    "hyper-v-worker": ("Microsoft-Windows-Hyper-V-Worker", "Microsoft-Windows-Hyper-V-Worker-Admin"),
+    "iis-configuration": ("Microsoft-IIS-Configuration/Operational",),
+    "kernel-event-tracing": ("Microsoft-Windows-Kernel-EventTracing", "Microsoft-Windows-Kernel-EventTracing/Admin"),
+    "kernel-shimengine": (
+        "Microsoft-Windows-Kernel-ShimEngine/Operational",
+        "Microsoft-Windows-Kernel-ShimEngine/Diagnostic",
+    ),
+    "ldap": ("Microsoft-Windows-LDAP-Client/Debug",),
+    "ldap_debug": ("Microsoft-Windows-LDAP-Client/Debug",),
+    "lsa-server": ("Microsoft-Windows-LSA/Operational",),
+    "microsoft-servicebus-client": _SERVICE_BUS,
+    "msexchange-management": ("MSExchange Management",),
+    "ntfs": ("Microsoft-Windows-Ntfs/Operational",),
+    "ntlm": ("Microsoft-Windows-NTLM/Operational",),
+    "openssh": ("OpenSSH/Operational",),
+    "powershell": _POWERSHELL,
+    "powershell-classic": (_CLASSIC_POWERSHELL,),
+    "printservice-admin": ("Microsoft-Windows-PrintService/Admin",),
+    "printservice-operational": ("Microsoft-Windows-PrintService/Operational",),
+    "security": (SECURITY,),
+    "security-mitigations": (
+        "Microsoft-Windows-Security-Mitigations/Kernel Mode",
+        "Microsoft-Windows-Security-Mitigations/User Mode",
+    ),
+    "sense": ("Microsoft-Windows-SENSE/Operational",),
+    "servicebus-client": _SERVICE_BUS,
+    "shell-core": ("Microsoft-Windows-Shell-Core/Operational",),
+    "smbclient-connectivity": ("Microsoft-Windows-SmbClient/Connectivity",),
+    "smbclient-security": ("Microsoft-Windows-SmbClient/Security",),
+    "smbserver-connectivity": ("Microsoft-Windows-SMBServer/Connectivity",),
+    "sysmon": (SYSMON, LINUX_SYSMON),
+    "system": ("System",),
+    "taskscheduler": ("Microsoft-Windows-TaskScheduler/Operational",),
+    "terminalservices-localsessionmanager": ("Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",),
+    "vhdmp": ("Microsoft-Windows-VHDMP/Operational",),
+    "windefend": (DEFENDER,),
+    "wmi": ("Microsoft-Windows-WMI-Activity/Operational",),
 }
+"""The channels of each service, after the specification's taxonomy and the rules that name services beyond it."""
+_SERVICES_OF_CHANNEL: Mapping[str, frozenset[str]] = {
+    each.lower(): frozenset(service for service, channels in _SERVICES.items() if each in channels)
+    for channels in _SERVICES.values()
+    for each in channels
+}
+"""By channels in lower case, since exports do not agree on how they write them."""
 _OTHER_ROUTES: dict[Names, Route] = {}
 _WINDOWS_ROUTES: dict[tuple[str, str, str], Route] = {}
 _MAX_REMEMBERED_ROUTES = 10_000
@@ -126,7 +166,8 @@ def route_of(source: Source, fields: Mapping[str, Any], declared: LogSource | No
     key = (channel, event_id, event_type)
     route = _WINDOWS_ROUTES.get(key)
     if route is None:
-        route = Route("windows", frozenset(_categories(*key)), frozenset(_services(channel)))
+        product = "linux" if channel == LINUX_SYSMON else "windows"
+        route = Route(product, frozenset(_categories(*key)), _SERVICES_OF_CHANNEL.get(channel.lower(), frozenset()))
         if len(_WINDOWS_ROUTES) < _MAX_REMEMBERED_ROUTES:
             _WINDOWS_ROUTES[key] = route
     return route
@@ -141,13 +182,8 @@ def _route_by(names: Names) -> Route:
     return route
 
 
-def _services(channel: str) -> tuple[str, ...]:
-    service = _SERVICES.get(channel)
-    return (service,) if service else ()
-
-
 def _categories(channel: str, event_id: str, event_type: str) -> tuple[str, ...]:
-    if channel == SYSMON:
+    if channel in (SYSMON, LINUX_SYSMON):
         categories = _SYSMON_CATEGORIES.get(event_id, ())
         if event_type:
             other = "registry_add" if event_type.startswith("Delete") else "registry_delete"
@@ -157,6 +193,8 @@ def _categories(channel: str, event_id: str, event_type: str) -> tuple[str, ...]
         return ("process_creation",)
     if channel in _POWERSHELL and event_id in _POWERSHELL_CATEGORIES:
         return (_POWERSHELL_CATEGORIES[event_id],)
-    if channel == "Windows PowerShell" and event_id in _CLASSIC_POWERSHELL_CATEGORIES:
+    if channel == DEFENDER and event_id in _FOUND_BY_DEFENDER:
+        return ("antivirus",)
+    if channel == _CLASSIC_POWERSHELL and event_id in _CLASSIC_POWERSHELL_CATEGORIES:
         return (_CLASSIC_POWERSHELL_CATEGORIES[event_id],)
     return ()

@@ -23,7 +23,7 @@ from services.detections.domain.sigma.companions import Companions
 from services.detections.domain.sigma.compiler import CompiledRule, compile_rule
 
 RULE_KINDS = (".yml", ".yaml")
-_SEPARATOR = re.compile(rb"^---[ \t]*\r?$", re.MULTILINE)
+_SEPARATOR = re.compile(rb"^---[ \t]*(?:#[^\n]*)?\r?$", re.MULTILINE)
 _INLINE_TESTS = b"\ninline_tests:"
 _SAYS_SOMETHING = re.compile(rb"^[ \t]*[^#\s]", re.MULTILINE)
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)

@@ -217,7 +217,8 @@ class Responses:
             case CaseSeparated() as event:
                 if case := self._tell(recorded, event.case_id, {"unmerged_case_id": event.unmerged_case_id}):
                     subjects, assets = case.brought.pop(event.unmerged_case_id, ((), ()))
-                    for subject in subjects:
+                    # One that was unlinked here meanwhile has left already.
+                    for subject in (each for each in subjects if each in case.subjects):
                         case.subjects.remove(subject)
                     for asset_id in assets:
                         case.assets.pop(asset_id, None)

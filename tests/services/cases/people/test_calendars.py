@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from contracts.events.people import CalendarDefinition, OpenHours
 from contracts.ids import TenantId
+from contracts.zones import TimeZoneUnknown, zone_of
 from services.cases.domain.calendars import DAYS, Calendar, after, elapsed, publish_calendar
-from services.cases.domain.people_errors import CalendarInvalid, CalendarNeverOpens, TimeZoneUnknown
-from services.cases.domain.zones import zone_of
+from services.cases.domain.people_errors import CalendarInvalid, CalendarNeverOpens
 
 MINUTE = timedelta(minutes=1)
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Africa/Cairo", "Asia/Kolkata")

@@ -41,7 +41,7 @@ def pid_of(writer: ArchiveWriter) -> int:
 
 
 async def test_a_batch_becomes_a_file_for_each_hour_and_files_of_an_hour_one(writer: ArchiveWriter) -> None:
-    files = await writer.batch(reading(), ORIGIN)
+    files = (await writer.batch(reading(), ORIGIN)).files
     assert sum(file.records for file in files.values()) == 3
     assert datetime(2026, 11, 20, 3, tzinfo=UTC) in files
     merged = await writer.merged([file.content for file in files.values()])
@@ -76,6 +76,6 @@ async def test_a_job_that_is_given_up_leaves_no_answer_to_the_next_one(writer: A
     await asyncio.sleep(0.01)
     given_up.cancel()
     await asyncio.gather(given_up, return_exceptions=True)
-    files = await writer.batch(reading(), ORIGIN)
+    files = (await writer.batch(reading(), ORIGIN)).files
     merged = await writer.merged([file.content for file in files.values()])
     assert merged.records == 3

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tenet.detections.v1 import detections_hunts_pb2 as pb
 from tenet.detections.v1 import detections_hunts_pb2_grpc
 
-from contracts.events.detections import HuntCompleted
+from contracts.events.hunts import HuntCompleted
 from contracts.ids import TenantId
 from infra.grpc import Client, RemoteError
 from services.detections.application.archive import keeping as keeping_module

@@ -19,13 +19,8 @@ from tenet.detections.v1 import detections_suppressions_read_pb2 as suppressions
 from tenet.detections.v1 import detections_suppressions_write_pb2 as suppressions
 from tenet.detections.v1 import detections_write_pb2 as write
 
-from contracts.events.detections import (
-    DetectionFoundByHunt,
-    DetectionRaised,
-    DetectionRepeated,
-    HuntCompleted,
-    RuleKind,
-)
+from contracts.events.detections import DetectionFoundByHunt, DetectionRaised, DetectionRepeated, RuleKind
+from contracts.events.hunts import HuntCompleted
 from contracts.ids import TenantId
 from infra.grpc import Client, RemoteError
 from services.detections.application.hunts import matching, retrospecting

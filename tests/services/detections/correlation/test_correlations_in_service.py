@@ -1,7 +1,10 @@
 """Correlations over batches of several sensors, across a restart, and their detections, through the public door."""
 
+import pytest
+
 from contracts.events.detections import DetectionRaised, DetectionRepeated, HitsCorrelated, RuleKind
 from contracts.ids import TenantId
+from services.detections.application import correlating
 from tests.services.detections.conftest import ROLE, Service, serving, writes
 from tests.services.detections.correlation.sign_ins import BASE_ID, GUESSING_ID, deploy, failed
 from tests.services.detections.records import lines
@@ -56,6 +59,21 @@ async def test_windows_of_another_account_or_tenant_stay_apart(service: Service)
             sensor, tenant_id, lines(failed(1), failed(2), failed(3, "bob"), failed(4, minute=11))
         )
         assert sent.receipt.raised == 0
+
+
+async def test_windows_that_had_to_make_room_for_another_tenant_are_built_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correlating, "MAX_HITS_CORRELATED", 1)
+    await deploy(service)
+    tenants = [await service.running.onboard() for _ in range(2)]
+    sensors = [await service.sensor(tenant_id) for tenant_id in tenants]
+    raised = [
+        (await service.ingest(sensor, tenant_id, lines(failed(number, minute=number)))).receipt.raised
+        for number in range(3)
+        for sensor, tenant_id in zip(sensors, tenants, strict=True)
+    ]
+    assert raised == [0, 0, 0, 0, 1, 1]
 
 
 async def test_a_restart_in_mid_window_loses_nothing_and_a_judged_detection_swallows_nothing(service: Service) -> None:

@@ -111,6 +111,20 @@ def test_every_hit_fires_exactly_what_the_brute_force_says(rule: dict[str, Any],
     assert satisfied == brute.satisfied()
 
 
+@settings(max_examples=200, deadline=None)
+@given(correlations(), streams(), st.integers(1, 6))
+def test_letting_go_of_what_has_left_every_window_changes_nothing(
+    rule: dict[str, Any], stream: list[oracle.Hit], room: int
+) -> None:
+    brute = oracle.Oracle(rule)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("services.detections.domain.correlation.windows.FIRST_ROOM", room)
+        windows = Windows(compiled(**rule))
+        for hit in (hit for hit in stream if hit[0] in rule["rules"]):
+            windows.take(as_hit(hit))
+            assert told(windows.drain()) == brute.take(hit)[0]
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(correlations(), min_size=1, max_size=3), streams(), st.integers(0, 24))
 def test_a_restart_in_mid_window_changes_nothing(
@@ -167,6 +181,34 @@ def test_hits_that_crowd_a_group_are_dropped_oldest_first_and_counted() -> None:
     for hit in many(10):
         windows.take(hit)
     assert windows.losses.late == 10
+
+
+def test_what_one_stage_does_all_the_time_does_not_crowd_the_others_out() -> None:
+    day = 24 * 60 * 60 * MICROSECONDS
+    windows = Windows(compiled(type="temporal_ordered", timespan="30d"), max_hits=100)
+    windows.take(Hit("base_a", b"first", 0, {"user": "x"}))
+    for number in range(1_000):
+        windows.take(Hit("base_b", b"b%d" % number, day + number * MICROSECONDS, {"user": "x"}))
+    assert not windows.drain()
+    windows.take(Hit("base_c", b"last", 30 * day, {"user": "x"}))
+    (firing,) = windows.drain()
+    assert (firing.hits[0].key, firing.hits[-1].key) == (b"first", b"last")
+    (group,) = windows._groups.values()
+    assert len(group.times) <= 100
+    assert windows.losses.crowded_out == 1_002 - len(group.times)
+    assert [len(times) for times in group.seen] == [len(keys) for keys in group.keys] == [1, len(group.times) - 2, 1]
+    windows.take(Hit("base_b", b"b0", 30 * day - LATENESS, {"user": "x"}))
+    windows.take(Hit("base_a", b"later", 30 * day - LATENESS, {"user": "x"}))
+    assert windows.losses.late == 0
+
+
+def test_room_that_a_correlation_takes_has_a_limit_over_all_groups() -> None:
+    windows = Windows(compiled(type="event_count", condition={"gte": 2}, timespan="30d"), max_room=2_000)
+    for number in range(20_000):
+        windows.take(Hit("base_a", b"r%d" % number, number, {"user": str(number % 7 if number < 19_000 else number)}))
+        assert sum(len(group.times) for group in windows._groups.values()) <= windows.room <= 2_000 + 32
+    assert windows.room == sum(group.room for group in windows._groups.values())
+    assert windows.losses.forgotten == 20_000 - sum(len(group.times) for group in windows._groups.values())
 
 
 def test_groups_that_crowd_a_correlation_are_forgotten_and_counted() -> None:

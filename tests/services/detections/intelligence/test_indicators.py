@@ -64,6 +64,31 @@ def made(*clauses: Clause, number: int = 0, **more: object) -> Indicator:
         ("[ipv4-addr:value = '203.0.113.0/24']", {"src_ip": "203.0.113.77"}, True),
         ("[ipv6-addr:value ISSUBSET '2001:db8::/32']", {"id.resp_h": "2001:DB8:0::1"}, True),
         ("[ipv6-addr:value ISSUBSET '2001:db8::/32']", {"id.resp_h": "2001:db9::1"}, False),
+        ("[ipv6-addr:value = '::ffff:203.0.113.5']", {"src_ip": "203.0.113.5"}, True),
+        ("[ipv6-addr:value = '::FFFF:CB00:7105']", {"src_ip": "203.0.113.5"}, True),
+        ("[ipv4-addr:value = '203.0.113.5']", {"src_ip": "0:0:0:0:0:ffff:cb00:7105"}, True),
+        ("[ipv4-addr:value = '203.0.113.5']", {"src_ip": "::ffff:203.0.113.5:443"}, True),
+        ("[ipv4-addr:value = '203.0.113.5']", {"src_ip": "[::ffff:203.0.113.5]"}, True),
+        ("[ipv6-addr:value = '::203.0.113.5']", {"src_ip": "203.0.113.5"}, False),
+        ("[ipv6-addr:value = '::ffff:203.0.113.0/120']", {"src_ip": "203.0.113.77"}, True),
+        ("[ipv6-addr:value ISSUBSET '::FFFF:203.0.113.9/120']", {"src_ip": "::ffff:203.0.113.77"}, True),
+        ("[ipv4-addr:value = '203.0.113.0/24']", {"src_ip": "::FFFF:203.0.113.77"}, True),
+        ("[ipv6-addr:value ISSUBSET '::ffff:203.0.113.0/120']", {"src_ip": "203.0.114.1"}, False),
+        ("[ipv6-addr:value ISSUBSET '::/64']", {"src_ip": "203.0.113.77"}, False),
+        ("[ipv6-addr:value ISSUBSET '::ffff:203.0.113.0/120' AND ipv6-addr:value = '::ffff:198.51.100.1']",
+         {"src_ip": "203.0.113.5", "dst_ip": "198.51.100.1"}, True),
+        ("[ipv6-addr:value = '2001:DB8::A:0:0:1']", {"src_ip": "2001:db8:0000:0:A::1"}, True),
+        ("[ipv6-addr:value = '2001:db8::1']", {"src_ip": "2001:0DB8:0000:0000:0000:0000:0000:0001"}, True),
+        ("[ipv6-addr:value = '2001:db8::1']", {"dst": "[2001:DB8:0::1]:443"}, True),
+        ("[ipv6-addr:value = '2001:db8::1']", {"dst": "2001:db8:0:0:0:0:0:1:443"}, True),
+        ("[ipv6-addr:value = 'fe80::1']", {"src_ip": "FE80::1%eth0"}, True),
+        ("[ipv6-addr:value = 'fe80::1%2']", {"src_ip": "[fe80::1%eth0]:53"}, True),
+        ("[ipv6-addr:value = '2001:DB8:0:0::/48']", {"src_ip": "2001:db8:0:ffff::9"}, True),
+        ("[ipv6-addr:value = '2001:DB8:0:0::/48']", {"src_ip": "2001:db8:1::9"}, False),
+        ("[ipv6-addr:value ISSUBSET '2001:db8::/127']", {"src_ip": ["x", "2001:DB8::1"]}, True),
+        ("[url:value = 'http://[2001:DB8::0:1]:8080/A']", {"url": "HTTP://[2001:db8:0::1]:8080/A"}, True),
+        ("[url:value = 'http://203.0.113.5/a']", {"url": "http://[::ffff:203.0.113.5]/a"}, True),
+        ("[url:value = 'http://203.0.113.5/a']", {"url": "http://[::ffff:203.0.113.6]/a"}, False),
         ("[domain-name:value = 'Evil.Example']", {"QueryName": "evil.example."}, True),
         ("[domain-name:value LIKE '%.evil.example']", {"query": "a.b.evil.example"}, True),
         ("[domain-name:value LIKE '%.evil.example']", {"query": "a.b.evil.example.org"}, False),
@@ -100,6 +125,8 @@ def test_a_pattern_finds_what_it_says(pattern: str, fields: dict[str, object], m
         ("[ipv4-addr:value = '203.0.113.5'] REPEATS 3 TIMES", Refusal.PATTERN_NOT_SIMPLE),
         ("[ipv4-addr:value = '203.0.113.500']", Refusal.VALUE_INVALID),
         ("[ipv4-addr:value = '0.0.0.0/0']", Refusal.VALUE_INVALID),
+        ("[ipv6-addr:value = '::ffff:0:0/96']", Refusal.VALUE_INVALID),
+        ("[ipv6-addr:value = '::ffff:203.0.113.0/129']", Refusal.VALUE_INVALID),
         ("[file:name LIKE '%']", Refusal.VALUE_INVALID),
         ("[file:name LIKE '%a%b%c%d%']", Refusal.EXPRESSION_TOO_COSTLY),
         ("[file:name MATCHES '(x+x+)+y']", Refusal.EXPRESSION_TOO_COSTLY),
@@ -291,3 +318,31 @@ def test_two_relationships_that_name_each_other_end() -> None:
     }
     content = bundle(each, {**loop, "id": each["id"].replace("indicator", "relationship")})
     assert len(read_content(content, Label.AMBER)[1].content.indicators) == 1
+
+
+def test_a_set_that_was_kept_before_networks_had_one_form_still_matches() -> None:
+    kept = made((Comparison(Observable.ADDRESS, "in", "::ffff:203.0.113.0/120"),))
+    assert Matcher([kept]).match({"src_ip": "203.0.113.9"}, NOW)
+
+
+def misp_set(*events: dict[str, object]) -> tuple[IndicatorSet, dict[str, float]]:
+    _, gathered = read_content(json.dumps(list(events)).encode(), Label.AMBER)
+    return gathered.content, gathered.events
+
+
+def test_an_event_that_comes_anew_says_all_that_it_says() -> None:
+    one, two = attribute("ip-dst", "198.51.100.1"), attribute("ip-dst", "198.51.100.2")
+    other = misp_event(attribute("domain", "evil.example"), info="another")
+    before, events = misp_set(misp_event(one, two), other)
+    (changed, kept) = sorted(events, key=lambda uuid: uuid != misp_event()["Event"]["uuid"])
+    after, _ = misp_set(misp_event(two))
+    merged = before.without_events({changed: NOW}, None).merged(after)
+    assert {each.clauses[0][0].value for each in merged.standing} == {"198.51.100.2", "evil.example"}
+    assert decode(encode(merged)) == merged
+    assert {each.event for each in merged.standing} == {changed, kept}
+    # An older version of the event takes nothing away that came later.
+    assert before.without_events({changed: 1.0}, None) == before
+    # What is not published any more is over; what came in no event stays.
+    loose = made((Comparison(Observable.DOMAIN, "=", "stays.example"),))
+    left = IndicatorSet({**before.indicators, loose.indicator_id: loose}).without_events({}, frozenset({kept}))
+    assert {each.clauses[0][0].value for each in left.standing} == {"evil.example", "stays.example"}

@@ -1,21 +1,25 @@
 """What an import brings is looked for in telemetry that came before it: once, and for whom it is."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import timedelta
 
 import pytest
 
-from contracts.events.detections import DetectionFoundByHunt, HuntCompleted
+from contracts.calls import Call
+from contracts.events.detections import DetectionFoundByHunt
+from contracts.events.hunts import HuntCompleted
 from contracts.ids import PROVIDER, TenantId
+from services.detections.application.hunts.hunting import Hunting, Question, Step
 from services.detections.application.intelligence import retrospecting
+from services.detections.domain.errors import HuntTooSlow
 from tests.fixtures.customers import eventually
 from tests.fixtures.platform import Platform, new_platform
 from tests.services.detections.archive.test_hunts import archived
-from tests.services.detections.conftest import ROLE, Service
+from tests.services.detections.conftest import ROLE, Service, serving
 from tests.services.detections.intelligence.asking import imported, raised
 from tests.services.detections.intelligence.bundles import RED, bundle, connection, indicator
 
-FIRST, SECOND = "198.51.100.21", "198.51.100.22"
+FIRST, SECOND, THIRD, FOURTH = (f"198.51.100.2{number}" for number in range(1, 5))
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +97,71 @@ async def test_only_what_is_new_is_looked_for_and_only_for_whom_it_is(service: S
     )
     await service.detections.retrospection.match_archives()
     assert len(await hunts(service, mine, mine)) == 2, "a revocation brings nothing to look for"
+
+
+async def test_every_tenant_has_one_part_in_turn_and_another_process_goes_on(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrospecting, "RETROSPECTIVE_BYTES", 1)
+    large, small = await service.running.onboard(), await service.running.onboard()
+    for tenant_id, hours in ((large, 3), (small, 1)):
+        lines = b"".join(connection("ws-1", THIRD, f"2026-11-23 1{hour}:00:00.000") for hour in range(hours))
+        await service.ingest(await service.sensor(tenant_id), tenant_id, lines)
+        await archived(service, tenant_id, 1)
+    # What other tests imported is done with before.
+    await service.detections.retrospection.match_archives()
+    source = await imported(
+        await service.client("admin"), bundle(indicator(f"[ipv4-addr:value = '{THIRD}']")), source="parts"
+    )
+
+    async def parts(tenant_id: str) -> list[HuntCompleted]:
+        events = await service.foundation.ledger.feed.read(TenantId(tenant_id), 0)
+        return [
+            each.event
+            for each in events
+            if isinstance(each.event, HuntCompleted)
+            and any((fact.tenant_id, fact.position) == (PROVIDER, source.position) for fact in each.envelope.facts)
+        ]
+
+    assert await service.detections.retrospection.take_turns()
+    assert [len(await parts(each)) for each in (large, small)] == [1, 1], "nobody waits for the whole of another's"
+    # A process that is started anew, or beside, knows how far it is from what is on record.
+    async with serving(service.platform, service.running) as again:
+        await again.detections.retrospection.match_archives()
+    await service.detections.retrospection.match_archives()
+    hunted = await parts(large)
+    assert [each.found for each in hunted] == [1, 1, 1], "the latest hour first, and each once"
+    assert [each.end for each in hunted[1:]] == [each.start for each in hunted[:-1]]
+    assert [each.found for each in await parts(small)] == [1]
+    assert len(await raised(service, large)) == 1, "the parts of one day are one detection"
+
+
+async def test_a_part_that_is_too_much_for_its_hunt_is_passed_over_and_holds_up_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrospecting, "RETROSPECTIVE_BYTES", 1)
+    mine = await service.running.onboard()
+    _, lead = await service.person(ROLE.ROLE_LEAD, mine)
+    lines = b"".join(connection("ws-1", FOURTH, f"2026-11-23 1{hour}:00:00.000") for hour in range(2))
+    await service.ingest(await service.sensor(mine), mine, lines)
+    await archived(service, mine, 1)
+    await service.detections.retrospection.match_archives()
+    await imported(lead, bundle(indicator(f"[ipv4-addr:value = '{FOURTH}']")), tenant_id=mine, source="own")
+    hunt, failed = Hunting.hunt, 0
+
+    def failing(self: Hunting, call: Call, question: Question) -> AsyncGenerator[Step, None]:
+        nonlocal failed
+        if call.tenant_id == mine and failed < retrospecting.RETROSPECTIVE_ATTEMPTS:
+            failed += 1
+            raise HuntTooSlow("It took too long.")
+        return hunt(self, call, question)
+
+    monkeypatch.setattr(Hunting, "hunt", failing)
+
+    async def over() -> bool:
+        await service.detections.retrospection.match_archives()
+        return bool(await hunts(service, mine, mine))
+
+    await eventually(over)
+    (only,) = await hunts(service, mine, mine)
+    assert (only.found, failed) == (1, retrospecting.RETROSPECTIVE_ATTEMPTS)

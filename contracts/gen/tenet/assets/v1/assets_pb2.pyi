@@ -437,7 +437,7 @@ class Finding(_message.Message):
     def asset_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The inputs to its ranking that are not known: "exposure", "likelihood", "known_exploited"."""
+        """What is not known of it: "exposure", "likelihood", "known_exploited", "asset_value"."""
 
     @_builtins.property
     def detail(self) -> _common_pb2.SealedText: ...

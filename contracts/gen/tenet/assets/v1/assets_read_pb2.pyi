@@ -308,12 +308,15 @@ class ListFindingsRequest(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
     ASSET_ID_FIELD_NUMBER: _builtins.int
+    ID_PREFIX_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
     kind: _assets_pb2.FindingKind.ValueType
     asset_id: _builtins.str
     """Only findings that name this asset."""
+    id_prefix: _builtins.str
+    """Only those whose identifier begins so; every state of them, where none is asked for."""
     min_position: _builtins.int
     at_position: _builtins.int
     @_builtins.property
@@ -331,22 +334,27 @@ class ListFindingsRequest(_message.Message):
         kind: _assets_pb2.FindingKind.ValueType | None = ...,
         states: _abc.Iterable[_assets_pb2.FindingState.ValueType] | None = ...,
         asset_id: _builtins.str = ...,
+        id_prefix: _builtins.str | None = ...,
         page: _common_pb2.PageRequest | None = ...,
         min_position: _builtins.int | None = ...,
         at_position: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_kind", b"_kind", "_min_position", b"_min_position", "at_position", b"at_position", "kind", b"kind", "min_position", b"min_position", "page", b"page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_id_prefix", b"_id_prefix", "_kind", b"_kind", "_min_position", b"_min_position", "at_position", b"at_position", "id_prefix", b"id_prefix", "kind", b"kind", "min_position", b"min_position", "page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_kind", b"_kind", "_min_position", b"_min_position", "asset_id", b"asset_id", "at_position", b"at_position", "kind", b"kind", "min_position", b"min_position", "page", b"page", "states", b"states", "tenant_ids", b"tenant_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_id_prefix", b"_id_prefix", "_kind", b"_kind", "_min_position", b"_min_position", "asset_id", b"asset_id", "at_position", b"at_position", "id_prefix", b"id_prefix", "kind", b"kind", "min_position", b"min_position", "page", b"page", "states", b"states", "tenant_ids", b"tenant_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
     _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015
+    _WhichOneofReturnType__id_prefix: _TypeAlias = _typing.Literal["id_prefix"]  # noqa: Y015
+    _WhichOneofArgType__id_prefix: _TypeAlias = _typing.Literal["_id_prefix", b"_id_prefix"]  # noqa: Y015
     _WhichOneofReturnType__kind: _TypeAlias = _typing.Literal["kind"]  # noqa: Y015
     _WhichOneofArgType__kind: _TypeAlias = _typing.Literal["_kind", b"_kind"]  # noqa: Y015
     _WhichOneofReturnType__min_position: _TypeAlias = _typing.Literal["min_position"]  # noqa: Y015
     _WhichOneofArgType__min_position: _TypeAlias = _typing.Literal["_min_position", b"_min_position"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__at_position) -> _WhichOneofReturnType__at_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__id_prefix) -> _WhichOneofReturnType__id_prefix | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__kind) -> _WhichOneofReturnType__kind | None: ...
     @_typing.overload

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tenet.assets.v1 import assets_pb2 as tenet_dot_assets_dot_v1_dot_assets__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2tenet/assets/v1/assets_vulnerabilities_admin.proto\x12\x0ftenet.assets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/assets/v1/assets.proto\"\xc2\x01\n\x1eImportVulnerabilityFeedRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12<\n\x04\x66\x65\x65\x64\x18\x03 \x01(\x0e\x32\".tenet.assets.v1.VulnerabilityFeedB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1d\n\x07\x63ontent\x18\x04 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x06\x12/\n\x0breleased_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd9\x01\n\x1fImportVulnerabilityFeedResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12/\n\x0breleased_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x05\x12\x10\n\x08recorded\x18\x05 \x01(\x08\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x06 \x01(\x05\x12\x0f\n\x07\x63hanged\x18\x07 \x01(\x05\x12\x0f\n\x07removed\x18\x08 \x01(\x05\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\x9b\x01\n\x1bVulnerabilitiesAdminService\x12|\n\x17ImportVulnerabilityFeed\x12/.tenet.assets.v1.ImportVulnerabilityFeedRequest\x1a\x30.tenet.assets.v1.ImportVulnerabilityFeedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2tenet/assets/v1/assets_vulnerabilities_admin.proto\x12\x0ftenet.assets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/assets/v1/assets.proto\"\xc2\x01\n\x1eImportVulnerabilityFeedRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12<\n\x04\x66\x65\x65\x64\x18\x03 \x01(\x0e\x32\".tenet.assets.v1.VulnerabilityFeedB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1d\n\x07\x63ontent\x18\x04 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x06\x12/\n\x0breleased_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd9\x01\n\x1fImportVulnerabilityFeedResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12/\n\x0breleased_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x05\x12\x10\n\x08recorded\x18\x05 \x01(\x08\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x06 \x01(\x05\x12\x0f\n\x07\x63hanged\x18\x07 \x01(\x05\x12\x0f\n\x07removed\x18\x08 \x01(\x05\x12\x10\n\x08position\x18\x0f \x01(\x03\"\xb3\x01\n ScheduleVulnerabilityFeedRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12<\n\x04\x66\x65\x65\x64\x18\x03 \x01(\x0e\x32\".tenet.assets.v1.VulnerabilityFeedB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x17\n\x03url\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x08\x18\xe8\x07\x12$\n\x10interval_minutes\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe0N(\x0f\"5\n!ScheduleVulnerabilityFeedResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"v\n\"UnscheduleVulnerabilityFeedRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12<\n\x04\x66\x65\x65\x64\x18\x03 \x01(\x0e\x32\".tenet.assets.v1.VulnerabilityFeedB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"7\n#UnscheduleVulnerabilityFeedResponse\x12\x10\n\x08position\x18\x0f \x01(\x03\"q\n\x1d\x46\x65tchVulnerabilityFeedRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12<\n\x04\x66\x65\x65\x64\x18\x03 \x01(\x0e\x32\".tenet.assets.v1.VulnerabilityFeedB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"U\n\x1e\x46\x65tchVulnerabilityFeedResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08recorded\x18\x02 \x01(\x08\x12\x10\n\x08position\x18\x0f \x01(\x03\x32\xa6\x04\n\x1bVulnerabilitiesAdminService\x12|\n\x17ImportVulnerabilityFeed\x12/.tenet.assets.v1.ImportVulnerabilityFeedRequest\x1a\x30.tenet.assets.v1.ImportVulnerabilityFeedResponse\x12\x82\x01\n\x19ScheduleVulnerabilityFeed\x12\x31.tenet.assets.v1.ScheduleVulnerabilityFeedRequest\x1a\x32.tenet.assets.v1.ScheduleVulnerabilityFeedResponse\x12\x88\x01\n\x1bUnscheduleVulnerabilityFeed\x12\x33.tenet.assets.v1.UnscheduleVulnerabilityFeedRequest\x1a\x34.tenet.assets.v1.UnscheduleVulnerabilityFeedResponse\x12y\n\x16\x46\x65tchVulnerabilityFeed\x12..tenet.assets.v1.FetchVulnerabilityFeedRequest\x1a/.tenet.assets.v1.FetchVulnerabilityFeedResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTVULNERABILITYFEEDREQUEST'].fields_by_name['feed']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_IMPORTVULNERABILITYFEEDREQUEST'].fields_by_name['content']._loaded_options = None
   _globals['_IMPORTVULNERABILITYFEEDREQUEST'].fields_by_name['content']._serialized_options = b'\272H\tz\007\020\001\030\200\200\200\006'
+  _globals['_SCHEDULEVULNERABILITYFEEDREQUEST'].fields_by_name['feed']._loaded_options = None
+  _globals['_SCHEDULEVULNERABILITYFEEDREQUEST'].fields_by_name['feed']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_SCHEDULEVULNERABILITYFEEDREQUEST'].fields_by_name['url']._loaded_options = None
+  _globals['_SCHEDULEVULNERABILITYFEEDREQUEST'].fields_by_name['url']._serialized_options = b'\272H\007r\005\020\010\030\350\007'
+  _globals['_SCHEDULEVULNERABILITYFEEDREQUEST'].fields_by_name['interval_minutes']._loaded_options = None
+  _globals['_SCHEDULEVULNERABILITYFEEDREQUEST'].fields_by_name['interval_minutes']._serialized_options = b'\272H\007\032\005\030\340N(\017'
+  _globals['_UNSCHEDULEVULNERABILITYFEEDREQUEST'].fields_by_name['feed']._loaded_options = None
+  _globals['_UNSCHEDULEVULNERABILITYFEEDREQUEST'].fields_by_name['feed']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_FETCHVULNERABILITYFEEDREQUEST'].fields_by_name['feed']._loaded_options = None
+  _globals['_FETCHVULNERABILITYFEEDREQUEST'].fields_by_name['feed']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_IMPORTVULNERABILITYFEEDREQUEST']._serialized_start=164
   _globals['_IMPORTVULNERABILITYFEEDREQUEST']._serialized_end=358
   _globals['_IMPORTVULNERABILITYFEEDRESPONSE']._serialized_start=361
   _globals['_IMPORTVULNERABILITYFEEDRESPONSE']._serialized_end=578
-  _globals['_VULNERABILITIESADMINSERVICE']._serialized_start=581
-  _globals['_VULNERABILITIESADMINSERVICE']._serialized_end=736
+  _globals['_SCHEDULEVULNERABILITYFEEDREQUEST']._serialized_start=581
+  _globals['_SCHEDULEVULNERABILITYFEEDREQUEST']._serialized_end=760
+  _globals['_SCHEDULEVULNERABILITYFEEDRESPONSE']._serialized_start=762
+  _globals['_SCHEDULEVULNERABILITYFEEDRESPONSE']._serialized_end=815
+  _globals['_UNSCHEDULEVULNERABILITYFEEDREQUEST']._serialized_start=817
+  _globals['_UNSCHEDULEVULNERABILITYFEEDREQUEST']._serialized_end=935
+  _globals['_UNSCHEDULEVULNERABILITYFEEDRESPONSE']._serialized_start=937
+  _globals['_UNSCHEDULEVULNERABILITYFEEDRESPONSE']._serialized_end=992
+  _globals['_FETCHVULNERABILITYFEEDREQUEST']._serialized_start=994
+  _globals['_FETCHVULNERABILITYFEEDREQUEST']._serialized_end=1107
+  _globals['_FETCHVULNERABILITYFEEDRESPONSE']._serialized_start=1109
+  _globals['_FETCHVULNERABILITYFEEDRESPONSE']._serialized_end=1194
+  _globals['_VULNERABILITIESADMINSERVICE']._serialized_start=1197
+  _globals['_VULNERABILITIESADMINSERVICE']._serialized_end=1747
 # @@protoc_insertion_point(module_scope)

@@ -96,3 +96,143 @@ class ImportVulnerabilityFeedResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImportVulnerabilityFeedResponse: _TypeAlias = ImportVulnerabilityFeedResponse  # noqa: Y015
+
+@_typing.final
+class ScheduleVulnerabilityFeedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FEED_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    INTERVAL_MINUTES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    feed: _assets_pb2.VulnerabilityFeed.ValueType
+    url: _builtins.str
+    """Of the feed as published, over https; `http` only on this machine. Its addresses, and those that it leads to, have to
+    be public, or within the networks that the service's settings name.
+    """
+    interval_minutes: _builtins.int
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        feed: _assets_pb2.VulnerabilityFeed.ValueType = ...,
+        url: _builtins.str = ...,
+        interval_minutes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feed", b"feed", "interval_minutes", b"interval_minutes", "request_id", b"request_id", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleVulnerabilityFeedRequest: _TypeAlias = ScheduleVulnerabilityFeedRequest  # noqa: Y015
+
+@_typing.final
+class ScheduleVulnerabilityFeedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleVulnerabilityFeedResponse: _TypeAlias = ScheduleVulnerabilityFeedResponse  # noqa: Y015
+
+@_typing.final
+class UnscheduleVulnerabilityFeedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FEED_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    feed: _assets_pb2.VulnerabilityFeed.ValueType
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        feed: _assets_pb2.VulnerabilityFeed.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feed", b"feed", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnscheduleVulnerabilityFeedRequest: _TypeAlias = UnscheduleVulnerabilityFeedRequest  # noqa: Y015
+
+@_typing.final
+class UnscheduleVulnerabilityFeedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnscheduleVulnerabilityFeedResponse: _TypeAlias = UnscheduleVulnerabilityFeedResponse  # noqa: Y015
+
+@_typing.final
+class FetchVulnerabilityFeedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FEED_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    feed: _assets_pb2.VulnerabilityFeed.ValueType
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        feed: _assets_pb2.VulnerabilityFeed.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feed", b"feed", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchVulnerabilityFeedRequest: _TypeAlias = FetchVulnerabilityFeedRequest  # noqa: Y015
+
+@_typing.final
+class FetchVulnerabilityFeedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    RECORDED_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """The version at hand now; empty where there is none."""
+    recorded: _builtins.bool
+    """Whether this fetch brought it."""
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        recorded: _builtins.bool = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "recorded", b"recorded", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FetchVulnerabilityFeedResponse: _TypeAlias = FetchVulnerabilityFeedResponse  # noqa: Y015

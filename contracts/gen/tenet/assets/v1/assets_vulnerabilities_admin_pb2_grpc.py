@@ -40,6 +40,21 @@ class VulnerabilitiesAdminServiceStub:
                 request_serializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ImportVulnerabilityFeedRequest.SerializeToString,
                 response_deserializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ImportVulnerabilityFeedResponse.FromString,
                 _registered_method=True)
+        self.ScheduleVulnerabilityFeed = channel.unary_unary(
+                '/tenet.assets.v1.VulnerabilitiesAdminService/ScheduleVulnerabilityFeed',
+                request_serializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ScheduleVulnerabilityFeedRequest.SerializeToString,
+                response_deserializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ScheduleVulnerabilityFeedResponse.FromString,
+                _registered_method=True)
+        self.UnscheduleVulnerabilityFeed = channel.unary_unary(
+                '/tenet.assets.v1.VulnerabilitiesAdminService/UnscheduleVulnerabilityFeed',
+                request_serializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.UnscheduleVulnerabilityFeedRequest.SerializeToString,
+                response_deserializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.UnscheduleVulnerabilityFeedResponse.FromString,
+                _registered_method=True)
+        self.FetchVulnerabilityFeed = channel.unary_unary(
+                '/tenet.assets.v1.VulnerabilitiesAdminService/FetchVulnerabilityFeed',
+                request_serializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.FetchVulnerabilityFeedRequest.SerializeToString,
+                response_deserializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.FetchVulnerabilityFeedResponse.FromString,
+                _registered_method=True)
 
 
 class VulnerabilitiesAdminServiceServicer:
@@ -53,6 +68,27 @@ class VulnerabilitiesAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ScheduleVulnerabilityFeed(self, request, context):
+        """Fetches the feed from here on, in place of an earlier schedule.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnscheduleVulnerabilityFeed(self, request, context):
+        """Fetches the feed no more; what was imported stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchVulnerabilityFeed(self, request, context):
+        """Fetches a feed that has a schedule now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_VulnerabilitiesAdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +96,21 @@ def add_VulnerabilitiesAdminServiceServicer_to_server(servicer, server):
                     servicer.ImportVulnerabilityFeed,
                     request_deserializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ImportVulnerabilityFeedRequest.FromString,
                     response_serializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ImportVulnerabilityFeedResponse.SerializeToString,
+            ),
+            'ScheduleVulnerabilityFeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScheduleVulnerabilityFeed,
+                    request_deserializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ScheduleVulnerabilityFeedRequest.FromString,
+                    response_serializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ScheduleVulnerabilityFeedResponse.SerializeToString,
+            ),
+            'UnscheduleVulnerabilityFeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnscheduleVulnerabilityFeed,
+                    request_deserializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.UnscheduleVulnerabilityFeedRequest.FromString,
+                    response_serializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.UnscheduleVulnerabilityFeedResponse.SerializeToString,
+            ),
+            'FetchVulnerabilityFeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.FetchVulnerabilityFeed,
+                    request_deserializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.FetchVulnerabilityFeedRequest.FromString,
+                    response_serializer=tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.FetchVulnerabilityFeedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +141,87 @@ class VulnerabilitiesAdminService:
             '/tenet.assets.v1.VulnerabilitiesAdminService/ImportVulnerabilityFeed',
             tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ImportVulnerabilityFeedRequest.SerializeToString,
             tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ImportVulnerabilityFeedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScheduleVulnerabilityFeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.assets.v1.VulnerabilitiesAdminService/ScheduleVulnerabilityFeed',
+            tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ScheduleVulnerabilityFeedRequest.SerializeToString,
+            tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.ScheduleVulnerabilityFeedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnscheduleVulnerabilityFeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.assets.v1.VulnerabilitiesAdminService/UnscheduleVulnerabilityFeed',
+            tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.UnscheduleVulnerabilityFeedRequest.SerializeToString,
+            tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.UnscheduleVulnerabilityFeedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchVulnerabilityFeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.assets.v1.VulnerabilitiesAdminService/FetchVulnerabilityFeed',
+            tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.FetchVulnerabilityFeedRequest.SerializeToString,
+            tenet_dot_assets_dot_v1_dot_assets__vulnerabilities__admin__pb2.FetchVulnerabilityFeedResponse.FromString,
             options,
             channel_credentials,
             insecure,

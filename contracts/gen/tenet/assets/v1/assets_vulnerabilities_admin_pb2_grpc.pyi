@@ -18,6 +18,12 @@ class VulnerabilitiesAdminServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     ImportVulnerabilityFeed: _aio.UnaryUnaryMultiCallable[_assets_vulnerabilities_admin_pb2.ImportVulnerabilityFeedRequest, _assets_vulnerabilities_admin_pb2.ImportVulnerabilityFeedResponse]
     """Keeps a version of a feed as published and judges every open finding by it. The same content again records nothing."""
+    ScheduleVulnerabilityFeed: _aio.UnaryUnaryMultiCallable[_assets_vulnerabilities_admin_pb2.ScheduleVulnerabilityFeedRequest, _assets_vulnerabilities_admin_pb2.ScheduleVulnerabilityFeedResponse]
+    """Fetches the feed from here on, in place of an earlier schedule."""
+    UnscheduleVulnerabilityFeed: _aio.UnaryUnaryMultiCallable[_assets_vulnerabilities_admin_pb2.UnscheduleVulnerabilityFeedRequest, _assets_vulnerabilities_admin_pb2.UnscheduleVulnerabilityFeedResponse]
+    """Fetches the feed no more; what was imported stays."""
+    FetchVulnerabilityFeed: _aio.UnaryUnaryMultiCallable[_assets_vulnerabilities_admin_pb2.FetchVulnerabilityFeedRequest, _assets_vulnerabilities_admin_pb2.FetchVulnerabilityFeedResponse]
+    """Fetches a feed that has a schedule now."""
 
 class VulnerabilitiesAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Imports feeds, in the provider's ledger, for all tenants."""
@@ -29,5 +35,29 @@ class VulnerabilitiesAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_assets_vulnerabilities_admin_pb2.ImportVulnerabilityFeedRequest, _abc.Awaitable[_assets_vulnerabilities_admin_pb2.ImportVulnerabilityFeedResponse]],
     ) -> _abc.Awaitable[_assets_vulnerabilities_admin_pb2.ImportVulnerabilityFeedResponse]:
         """Keeps a version of a feed as published and judges every open finding by it. The same content again records nothing."""
+
+    @_abc_1.abstractmethod
+    def ScheduleVulnerabilityFeed(
+        self,
+        request: _assets_vulnerabilities_admin_pb2.ScheduleVulnerabilityFeedRequest,
+        context: _aio.ServicerContext[_assets_vulnerabilities_admin_pb2.ScheduleVulnerabilityFeedRequest, _abc.Awaitable[_assets_vulnerabilities_admin_pb2.ScheduleVulnerabilityFeedResponse]],
+    ) -> _abc.Awaitable[_assets_vulnerabilities_admin_pb2.ScheduleVulnerabilityFeedResponse]:
+        """Fetches the feed from here on, in place of an earlier schedule."""
+
+    @_abc_1.abstractmethod
+    def UnscheduleVulnerabilityFeed(
+        self,
+        request: _assets_vulnerabilities_admin_pb2.UnscheduleVulnerabilityFeedRequest,
+        context: _aio.ServicerContext[_assets_vulnerabilities_admin_pb2.UnscheduleVulnerabilityFeedRequest, _abc.Awaitable[_assets_vulnerabilities_admin_pb2.UnscheduleVulnerabilityFeedResponse]],
+    ) -> _abc.Awaitable[_assets_vulnerabilities_admin_pb2.UnscheduleVulnerabilityFeedResponse]:
+        """Fetches the feed no more; what was imported stays."""
+
+    @_abc_1.abstractmethod
+    def FetchVulnerabilityFeed(
+        self,
+        request: _assets_vulnerabilities_admin_pb2.FetchVulnerabilityFeedRequest,
+        context: _aio.ServicerContext[_assets_vulnerabilities_admin_pb2.FetchVulnerabilityFeedRequest, _abc.Awaitable[_assets_vulnerabilities_admin_pb2.FetchVulnerabilityFeedResponse]],
+    ) -> _abc.Awaitable[_assets_vulnerabilities_admin_pb2.FetchVulnerabilityFeedResponse]:
+        """Fetches a feed that has a schedule now."""
 
 def add_VulnerabilitiesAdminServiceServicer_to_server(servicer: VulnerabilitiesAdminServiceServicer, server: _aio.Server) -> None: ...

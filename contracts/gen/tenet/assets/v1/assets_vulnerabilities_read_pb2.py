@@ -28,7 +28,7 @@ from tenet.assets.v1 import assets_pb2 as tenet_dot_assets_dot_v1_dot_assets__pb
 from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1tenet/assets/v1/assets_vulnerabilities_read.proto\x12\x0ftenet.assets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/assets/v1/assets.proto\x1a\x1ctenet/common/v1/common.proto\"w\n\x1dListVulnerabilityFeedsRequest\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"s\n\x1eListVulnerabilityFeedsResponse\x12,\n\x05\x66\x65\x65\x64s\x18\x01 \x03(\x0b\x32\x1d.tenet.assets.v1.ImportedFeed\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\xe1\x01\n\x0cImportedFeed\x12-\n\x07version\x18\x01 \x01(\x0b\x32\x1c.tenet.assets.v1.FeedVersion\x12/\n\x0breleased_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\x05\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x04 \x01(\x05\x12\x0f\n\x07\x63hanged\x18\x05 \x01(\x05\x12\x0f\n\x07removed\x18\x06 \x01(\x05\x12/\n\x0bimported_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"V\n\x17GetVulnerabilityRequest\x12;\n\x10vulnerability_id\x18\x03 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^CVE-[0-9]{4}-[0-9]{4,19}$\"\xf9\x01\n\x18GetVulnerabilityResponse\x12\x18\n\x10vulnerability_id\x18\x01 \x01(\t\x12\"\n\x15likelihood_millionths\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x38\n\x0fknown_exploited\x18\x03 \x01(\x0b\x32\x1f.tenet.assets.v1.KnownExploited\x12\x13\n\x06listed\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12+\n\x05\x66\x65\x65\x64s\x18\x05 \x03(\x0b\x32\x1c.tenet.assets.v1.FeedVersionB\x18\n\x16_likelihood_millionthsB\t\n\x07_listed\"X\n\x0eKnownExploited\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndate_added\x18\x02 \x01(\t\x12\x10\n\x08\x64ue_date\x18\x03 \x01(\t\x12\x12\n\nransomware\x18\x04 \x01(\x08\x32\x80\x02\n\x1aVulnerabilitiesReadService\x12y\n\x16ListVulnerabilityFeeds\x12..tenet.assets.v1.ListVulnerabilityFeedsRequest\x1a/.tenet.assets.v1.ListVulnerabilityFeedsResponse\x12g\n\x10GetVulnerability\x12(.tenet.assets.v1.GetVulnerabilityRequest\x1a).tenet.assets.v1.GetVulnerabilityResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1tenet/assets/v1/assets_vulnerabilities_read.proto\x12\x0ftenet.assets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/assets/v1/assets.proto\x1a\x1ctenet/common/v1/common.proto\"w\n\x1dListVulnerabilityFeedsRequest\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_position\"\xa5\x01\n\x1eListVulnerabilityFeedsResponse\x12,\n\x05\x66\x65\x65\x64s\x18\x01 \x03(\x0b\x32\x1d.tenet.assets.v1.ImportedFeed\x12\x30\n\tschedules\x18\x02 \x03(\x0b\x32\x1d.tenet.assets.v1.FeedSchedule\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page\"\x9b\x01\n\x0c\x46\x65\x65\x64Schedule\x12\x30\n\x04\x66\x65\x65\x64\x18\x01 \x01(\x0e\x32\".tenet.assets.v1.VulnerabilityFeed\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x18\n\x10interval_minutes\x18\x03 \x01(\x05\x12\x14\n\x07refusal\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08position\x18\x0f \x01(\x03\x42\n\n\x08_refusal\"\xe1\x01\n\x0cImportedFeed\x12-\n\x07version\x18\x01 \x01(\x0b\x32\x1c.tenet.assets.v1.FeedVersion\x12/\n\x0breleased_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\x05\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x04 \x01(\x05\x12\x0f\n\x07\x63hanged\x18\x05 \x01(\x05\x12\x0f\n\x07removed\x18\x06 \x01(\x05\x12/\n\x0bimported_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"V\n\x17GetVulnerabilityRequest\x12;\n\x10vulnerability_id\x18\x03 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^CVE-[0-9]{4}-[0-9]{4,19}$\"\xf9\x01\n\x18GetVulnerabilityResponse\x12\x18\n\x10vulnerability_id\x18\x01 \x01(\t\x12\"\n\x15likelihood_millionths\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x38\n\x0fknown_exploited\x18\x03 \x01(\x0b\x32\x1f.tenet.assets.v1.KnownExploited\x12\x13\n\x06listed\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12+\n\x05\x66\x65\x65\x64s\x18\x05 \x03(\x0b\x32\x1c.tenet.assets.v1.FeedVersionB\x18\n\x16_likelihood_millionthsB\t\n\x07_listed\"X\n\x0eKnownExploited\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndate_added\x18\x02 \x01(\t\x12\x10\n\x08\x64ue_date\x18\x03 \x01(\t\x12\x12\n\nransomware\x18\x04 \x01(\x08\x32\x80\x02\n\x1aVulnerabilitiesReadService\x12y\n\x16ListVulnerabilityFeeds\x12..tenet.assets.v1.ListVulnerabilityFeedsRequest\x1a/.tenet.assets.v1.ListVulnerabilityFeedsResponse\x12g\n\x10GetVulnerability\x12(.tenet.assets.v1.GetVulnerabilityRequest\x1a).tenet.assets.v1.GetVulnerabilityResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,16 +39,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETVULNERABILITYREQUEST'].fields_by_name['vulnerability_id']._serialized_options = b'\272H\036r\0342\032^CVE-[0-9]{4}-[0-9]{4,19}$'
   _globals['_LISTVULNERABILITYFEEDSREQUEST']._serialized_start=192
   _globals['_LISTVULNERABILITYFEEDSREQUEST']._serialized_end=311
-  _globals['_LISTVULNERABILITYFEEDSRESPONSE']._serialized_start=313
-  _globals['_LISTVULNERABILITYFEEDSRESPONSE']._serialized_end=428
-  _globals['_IMPORTEDFEED']._serialized_start=431
-  _globals['_IMPORTEDFEED']._serialized_end=656
-  _globals['_GETVULNERABILITYREQUEST']._serialized_start=658
-  _globals['_GETVULNERABILITYREQUEST']._serialized_end=744
-  _globals['_GETVULNERABILITYRESPONSE']._serialized_start=747
-  _globals['_GETVULNERABILITYRESPONSE']._serialized_end=996
-  _globals['_KNOWNEXPLOITED']._serialized_start=998
-  _globals['_KNOWNEXPLOITED']._serialized_end=1086
-  _globals['_VULNERABILITIESREADSERVICE']._serialized_start=1089
-  _globals['_VULNERABILITIESREADSERVICE']._serialized_end=1345
+  _globals['_LISTVULNERABILITYFEEDSRESPONSE']._serialized_start=314
+  _globals['_LISTVULNERABILITYFEEDSRESPONSE']._serialized_end=479
+  _globals['_FEEDSCHEDULE']._serialized_start=482
+  _globals['_FEEDSCHEDULE']._serialized_end=637
+  _globals['_IMPORTEDFEED']._serialized_start=640
+  _globals['_IMPORTEDFEED']._serialized_end=865
+  _globals['_GETVULNERABILITYREQUEST']._serialized_start=867
+  _globals['_GETVULNERABILITYREQUEST']._serialized_end=953
+  _globals['_GETVULNERABILITYRESPONSE']._serialized_start=956
+  _globals['_GETVULNERABILITYRESPONSE']._serialized_end=1205
+  _globals['_KNOWNEXPLOITED']._serialized_start=1207
+  _globals['_KNOWNEXPLOITED']._serialized_end=1295
+  _globals['_VULNERABILITIESREADSERVICE']._serialized_start=1298
+  _globals['_VULNERABILITIESREADSERVICE']._serialized_end=1554
 # @@protoc_insertion_point(module_scope)

@@ -51,24 +51,64 @@ class ListVulnerabilityFeedsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FEEDS_FIELD_NUMBER: _builtins.int
+    SCHEDULES_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def feeds(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedFeed]: ...
+    @_builtins.property
+    def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___FeedSchedule]:
+        """On the first page, where feeds are fetched from; one that is only imported by hand is left out."""
+
     @_builtins.property
     def page(self) -> _common_pb2.Page: ...
     def __init__(
         self,
         *,
         feeds: _abc.Iterable[Global___ImportedFeed] | None = ...,
+        schedules: _abc.Iterable[Global___FeedSchedule] | None = ...,
         page: _common_pb2.Page | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeds", b"feeds", "page", b"page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feeds", b"feeds", "page", b"page", "schedules", b"schedules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListVulnerabilityFeedsResponse: _TypeAlias = ListVulnerabilityFeedsResponse  # noqa: Y015
+
+@_typing.final
+class FeedSchedule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEED_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    INTERVAL_MINUTES_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    feed: _assets_pb2.VulnerabilityFeed.ValueType
+    url: _builtins.str
+    interval_minutes: _builtins.int
+    refusal: _builtins.str
+    """Why the last fetch failed, a stable reason; absent where it did not."""
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        feed: _assets_pb2.VulnerabilityFeed.ValueType = ...,
+        url: _builtins.str = ...,
+        interval_minutes: _builtins.int = ...,
+        refusal: _builtins.str | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_refusal", b"_refusal", "refusal", b"refusal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refusal", b"_refusal", "feed", b"feed", "interval_minutes", b"interval_minutes", "position", b"position", "refusal", b"refusal", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__refusal: _TypeAlias = _typing.Literal["refusal"]  # noqa: Y015
+    _WhichOneofArgType__refusal: _TypeAlias = _typing.Literal["_refusal", b"_refusal"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__refusal) -> _WhichOneofReturnType__refusal | None: ...
+
+Global___FeedSchedule: _TypeAlias = FeedSchedule  # noqa: Y015
 
 @_typing.final
 class ImportedFeed(_message.Message):

@@ -115,6 +115,7 @@ class ListCasesRequest(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     ASSIGNEE_PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    ID_PREFIX_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
@@ -123,6 +124,8 @@ class ListCasesRequest(_message.Message):
     assignee_principal_id: _builtins.str
     priority: _cases_pb2.Priority.ValueType
     """Unspecified: all."""
+    id_prefix: _builtins.str
+    """Only those whose identifier begins so; every state of them, where none is asked for."""
     min_position: _builtins.int
     at_position: _builtins.int
     @_builtins.property
@@ -136,24 +139,29 @@ class ListCasesRequest(_message.Message):
         status: _cases_pb2.CaseStatus.ValueType = ...,
         assignee_principal_id: _builtins.str | None = ...,
         priority: _cases_pb2.Priority.ValueType = ...,
+        id_prefix: _builtins.str | None = ...,
         page: _common_pb2.PageRequest | None = ...,
         min_position: _builtins.int | None = ...,
         at_position: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_assignee_principal_id", b"_assignee_principal_id", "_at_position", b"_at_position", "_min_position", b"_min_position", "assignee_principal_id", b"assignee_principal_id", "at_position", b"at_position", "min_position", b"min_position", "page", b"page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_assignee_principal_id", b"_assignee_principal_id", "_at_position", b"_at_position", "_id_prefix", b"_id_prefix", "_min_position", b"_min_position", "assignee_principal_id", b"assignee_principal_id", "at_position", b"at_position", "id_prefix", b"id_prefix", "min_position", b"min_position", "page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_assignee_principal_id", b"_assignee_principal_id", "_at_position", b"_at_position", "_min_position", b"_min_position", "assignee_principal_id", b"assignee_principal_id", "at_position", b"at_position", "min_position", b"min_position", "page", b"page", "priority", b"priority", "status", b"status", "tenant_ids", b"tenant_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_assignee_principal_id", b"_assignee_principal_id", "_at_position", b"_at_position", "_id_prefix", b"_id_prefix", "_min_position", b"_min_position", "assignee_principal_id", b"assignee_principal_id", "at_position", b"at_position", "id_prefix", b"id_prefix", "min_position", b"min_position", "page", b"page", "priority", b"priority", "status", b"status", "tenant_ids", b"tenant_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__assignee_principal_id: _TypeAlias = _typing.Literal["assignee_principal_id"]  # noqa: Y015
     _WhichOneofArgType__assignee_principal_id: _TypeAlias = _typing.Literal["_assignee_principal_id", b"_assignee_principal_id"]  # noqa: Y015
     _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
     _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015
+    _WhichOneofReturnType__id_prefix: _TypeAlias = _typing.Literal["id_prefix"]  # noqa: Y015
+    _WhichOneofArgType__id_prefix: _TypeAlias = _typing.Literal["_id_prefix", b"_id_prefix"]  # noqa: Y015
     _WhichOneofReturnType__min_position: _TypeAlias = _typing.Literal["min_position"]  # noqa: Y015
     _WhichOneofArgType__min_position: _TypeAlias = _typing.Literal["_min_position", b"_min_position"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__assignee_principal_id) -> _WhichOneofReturnType__assignee_principal_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__at_position) -> _WhichOneofReturnType__at_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__id_prefix) -> _WhichOneofReturnType__id_prefix | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_position) -> _WhichOneofReturnType__min_position | None: ...
 
@@ -374,12 +382,15 @@ class ListActionsRequest(_message.Message):
     TENANT_IDS_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    ID_PREFIX_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     status: _cases_pb2.ActionStatus.ValueType
     """Unspecified: all."""
+    id_prefix: _builtins.str
+    """Only those whose identifier begins so; every state of them, where none is asked for."""
     min_position: _builtins.int
     at_position: _builtins.int
     @_builtins.property
@@ -392,24 +403,29 @@ class ListActionsRequest(_message.Message):
         tenant_ids: _abc.Iterable[_builtins.str] | None = ...,
         case_id: _builtins.str | None = ...,
         status: _cases_pb2.ActionStatus.ValueType = ...,
+        id_prefix: _builtins.str | None = ...,
         page: _common_pb2.PageRequest | None = ...,
         min_position: _builtins.int | None = ...,
         at_position: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_case_id", b"_case_id", "_min_position", b"_min_position", "at_position", b"at_position", "case_id", b"case_id", "min_position", b"min_position", "page", b"page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_case_id", b"_case_id", "_id_prefix", b"_id_prefix", "_min_position", b"_min_position", "at_position", b"at_position", "case_id", b"case_id", "id_prefix", b"id_prefix", "min_position", b"min_position", "page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_case_id", b"_case_id", "_min_position", b"_min_position", "at_position", b"at_position", "case_id", b"case_id", "min_position", b"min_position", "page", b"page", "status", b"status", "tenant_ids", b"tenant_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_position", b"_at_position", "_case_id", b"_case_id", "_id_prefix", b"_id_prefix", "_min_position", b"_min_position", "at_position", b"at_position", "case_id", b"case_id", "id_prefix", b"id_prefix", "min_position", b"min_position", "page", b"page", "status", b"status", "tenant_ids", b"tenant_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
     _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015
     _WhichOneofReturnType__case_id: _TypeAlias = _typing.Literal["case_id"]  # noqa: Y015
     _WhichOneofArgType__case_id: _TypeAlias = _typing.Literal["_case_id", b"_case_id"]  # noqa: Y015
+    _WhichOneofReturnType__id_prefix: _TypeAlias = _typing.Literal["id_prefix"]  # noqa: Y015
+    _WhichOneofArgType__id_prefix: _TypeAlias = _typing.Literal["_id_prefix", b"_id_prefix"]  # noqa: Y015
     _WhichOneofReturnType__min_position: _TypeAlias = _typing.Literal["min_position"]  # noqa: Y015
     _WhichOneofArgType__min_position: _TypeAlias = _typing.Literal["_min_position", b"_min_position"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__at_position) -> _WhichOneofReturnType__at_position | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__case_id) -> _WhichOneofReturnType__case_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__id_prefix) -> _WhichOneofReturnType__id_prefix | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_position) -> _WhichOneofReturnType__min_position | None: ...
 

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0tenet/detections/v1/detections_clocks_read.proto\x12\x13tenet.detections.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/common/v1/common.proto\"\xaf\x01\n\x17ListSourceClocksRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"G\n\x04\x41ges\x12/\n\x0cupper_bounds\x18\x01 \x03(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x03\"\xb0\x02\n\x0cSourceClocks\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tsensor_id\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61tches\x18\x03 \x01(\x03\x12\x0f\n\x07records\x18\x04 \x01(\x03\x12\x16\n\x0eskewed_records\x18\x05 \x01(\x03\x12\x14\n\x0clate_batches\x18\x06 \x01(\x03\x12\x1c\n\x14out_of_order_batches\x18\x07 \x01(\x03\x12+\n\x08received\x18\x08 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12)\n\x06raised\x18\t \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12\x34\n\x10last_received_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"s\n\x18ListSourceClocksResponse\x12\x32\n\x07sources\x18\x01 \x03(\x0b\x32!.tenet.detections.v1.SourceClocks\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page2\x8e\x01\n\x1b\x44\x65tectionsClocksReadService\x12o\n\x10ListSourceClocks\x12,.tenet.detections.v1.ListSourceClocksRequest\x1a-.tenet.detections.v1.ListSourceClocksResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0tenet/detections/v1/detections_clocks_read.proto\x12\x13tenet.detections.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/common/v1/common.proto\"\xaf\x01\n\x17ListSourceClocksRequest\x12\x12\n\ntenant_ids\x18\x01 \x03(\t\x12*\n\x04page\x18\r \x01(\x0b\x32\x1c.tenet.common.v1.PageRequest\x12\x19\n\x0cmin_position\x18\x0e \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x61t_position\x18\x0f \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_min_positionB\x0e\n\x0c_at_position\"G\n\x04\x41ges\x12/\n\x0cupper_bounds\x18\x01 \x03(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x03\"\xb2\x04\n\x0cSourceClocks\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tsensor_id\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61tches\x18\x03 \x01(\x03\x12\x0f\n\x07records\x18\x04 \x01(\x03\x12\x16\n\x0eskewed_records\x18\x05 \x01(\x03\x12\x14\n\x0clate_batches\x18\x06 \x01(\x03\x12\x1c\n\x14out_of_order_batches\x18\x07 \x01(\x03\x12+\n\x08received\x18\x08 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12)\n\x06raised\x18\t \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12\x34\n\x10last_received_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nnormalised\x18\x10 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12*\n\x07matched\x18\x11 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12*\n\x07triaged\x18\x12 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12)\n\x06judged\x18\x13 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12\x0f\n\x07waiting\x18\x14 \x01(\x03\x12=\n\rretrospective\x18\x15 \x01(\x0b\x32&.tenet.detections.v1.FoundInRetrospect\"\xa6\x01\n\x11\x46oundInRetrospect\x12)\n\x06raised\x18\x01 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12*\n\x07triaged\x18\x02 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12)\n\x06judged\x18\x03 \x01(\x0b\x32\x19.tenet.detections.v1.Ages\x12\x0f\n\x07waiting\x18\x04 \x01(\x03\"s\n\x18ListSourceClocksResponse\x12\x32\n\x07sources\x18\x01 \x03(\x0b\x32!.tenet.detections.v1.SourceClocks\x12#\n\x04page\x18\r \x01(\x0b\x32\x15.tenet.common.v1.Page2\x8e\x01\n\x1b\x44\x65tectionsClocksReadService\x12o\n\x10ListSourceClocks\x12,.tenet.detections.v1.ListSourceClocksRequest\x1a-.tenet.detections.v1.ListSourceClocksResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,9 +39,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AGES']._serialized_start=346
   _globals['_AGES']._serialized_end=417
   _globals['_SOURCECLOCKS']._serialized_start=420
-  _globals['_SOURCECLOCKS']._serialized_end=724
-  _globals['_LISTSOURCECLOCKSRESPONSE']._serialized_start=726
-  _globals['_LISTSOURCECLOCKSRESPONSE']._serialized_end=841
-  _globals['_DETECTIONSCLOCKSREADSERVICE']._serialized_start=844
-  _globals['_DETECTIONSCLOCKSREADSERVICE']._serialized_end=986
+  _globals['_SOURCECLOCKS']._serialized_end=982
+  _globals['_FOUNDINRETROSPECT']._serialized_start=985
+  _globals['_FOUNDINRETROSPECT']._serialized_end=1151
+  _globals['_LISTSOURCECLOCKSRESPONSE']._serialized_start=1153
+  _globals['_LISTSOURCECLOCKSRESPONSE']._serialized_end=1268
+  _globals['_DETECTIONSCLOCKSREADSERVICE']._serialized_start=1271
+  _globals['_DETECTIONSCLOCKSREADSERVICE']._serialized_end=1413
 # @@protoc_insertion_point(module_scope)

@@ -98,6 +98,12 @@ class SourceClocks(_message.Message):
     RECEIVED_FIELD_NUMBER: _builtins.int
     RAISED_FIELD_NUMBER: _builtins.int
     LAST_RECEIVED_AT_FIELD_NUMBER: _builtins.int
+    NORMALISED_FIELD_NUMBER: _builtins.int
+    MATCHED_FIELD_NUMBER: _builtins.int
+    TRIAGED_FIELD_NUMBER: _builtins.int
+    JUDGED_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    RETROSPECTIVE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     sensor_id: _builtins.str
     batches: _builtins.int
@@ -108,6 +114,8 @@ class SourceClocks(_message.Message):
     """Batches whose newest record was older than five minutes on receipt."""
     out_of_order_batches: _builtins.int
     """Batches whose newest record was older than one that had come before."""
+    waiting: _builtins.int
+    """Detections that nobody has looked at."""
     @_builtins.property
     def received(self) -> Global___Ages:
         """Of a batch's newest record when the batch was received."""
@@ -118,6 +126,28 @@ class SourceClocks(_message.Message):
 
     @_builtins.property
     def last_received_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def normalised(self) -> Global___Ages:
+        """From a batch's receipt until its last record was normalised. Fewer than `batches`, where some came before this was
+        recorded.
+        """
+
+    @_builtins.property
+    def matched(self) -> Global___Ages:
+        """From a batch's receipt until its last record was matched with every rule."""
+
+    @_builtins.property
+    def triaged(self) -> Global___Ages:
+        """From a detection's being raised until the first claim, or the verdict where nobody had claimed it."""
+
+    @_builtins.property
+    def judged(self) -> Global___Ages:
+        """From a detection's being raised until its first verdict."""
+
+    @_builtins.property
+    def retrospective(self) -> Global___FoundInRetrospect:
+        """Of detections that hunts have raised, which count in none of `raised`, `triaged`, `judged` and `waiting`."""
+
     def __init__(
         self,
         *,
@@ -131,14 +161,53 @@ class SourceClocks(_message.Message):
         received: Global___Ages | None = ...,
         raised: Global___Ages | None = ...,
         last_received_at: _timestamp_pb2.Timestamp | None = ...,
+        normalised: Global___Ages | None = ...,
+        matched: Global___Ages | None = ...,
+        triaged: Global___Ages | None = ...,
+        judged: Global___Ages | None = ...,
+        waiting: _builtins.int = ...,
+        retrospective: Global___FoundInRetrospect | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_received_at", b"last_received_at", "raised", b"raised", "received", b"received"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["judged", b"judged", "last_received_at", b"last_received_at", "matched", b"matched", "normalised", b"normalised", "raised", b"raised", "received", b"received", "retrospective", b"retrospective", "triaged", b"triaged"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "last_received_at", b"last_received_at", "late_batches", b"late_batches", "out_of_order_batches", b"out_of_order_batches", "raised", b"raised", "received", b"received", "records", b"records", "sensor_id", b"sensor_id", "skewed_records", b"skewed_records", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "judged", b"judged", "last_received_at", b"last_received_at", "late_batches", b"late_batches", "matched", b"matched", "normalised", b"normalised", "out_of_order_batches", b"out_of_order_batches", "raised", b"raised", "received", b"received", "records", b"records", "retrospective", b"retrospective", "sensor_id", b"sensor_id", "skewed_records", b"skewed_records", "tenant_id", b"tenant_id", "triaged", b"triaged", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SourceClocks: _TypeAlias = SourceClocks  # noqa: Y015
+
+@_typing.final
+class FoundInRetrospect(_message.Message):
+    """The clocks of detections that hunts have raised: how old their activity is tells nothing of how fast we were."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RAISED_FIELD_NUMBER: _builtins.int
+    TRIAGED_FIELD_NUMBER: _builtins.int
+    JUDGED_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    waiting: _builtins.int
+    @_builtins.property
+    def raised(self) -> Global___Ages: ...
+    @_builtins.property
+    def triaged(self) -> Global___Ages: ...
+    @_builtins.property
+    def judged(self) -> Global___Ages: ...
+    def __init__(
+        self,
+        *,
+        raised: Global___Ages | None = ...,
+        triaged: Global___Ages | None = ...,
+        judged: Global___Ages | None = ...,
+        waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["judged", b"judged", "raised", b"raised", "triaged", b"triaged"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["judged", b"judged", "raised", b"raised", "triaged", b"triaged", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FoundInRetrospect: _TypeAlias = FoundInRetrospect  # noqa: Y015
 
 @_typing.final
 class ListSourceClocksResponse(_message.Message):

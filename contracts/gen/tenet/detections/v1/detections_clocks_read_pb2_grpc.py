@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DetectionsClocksReadServiceStub:
-    """Reads the clocks of telemetry. Changes nothing.
+    """Reads the clocks of telemetry, and of what people do with what it raised. Changes nothing.
     """
 
     def __init__(self, channel):
@@ -43,7 +43,7 @@ class DetectionsClocksReadServiceStub:
 
 
 class DetectionsClocksReadServiceServicer:
-    """Reads the clocks of telemetry. Changes nothing.
+    """Reads the clocks of telemetry, and of what people do with what it raised. Changes nothing.
     """
 
     def ListSourceClocks(self, request, context):
@@ -70,7 +70,7 @@ def add_DetectionsClocksReadServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DetectionsClocksReadService:
-    """Reads the clocks of telemetry. Changes nothing.
+    """Reads the clocks of telemetry, and of what people do with what it raised. Changes nothing.
     """
 
     @staticmethod

@@ -13,14 +13,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DetectionsClocksReadServiceStub:
-    """Reads the clocks of telemetry. Changes nothing."""
+    """Reads the clocks of telemetry, and of what people do with what it raised. Changes nothing."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListSourceClocks: _aio.UnaryUnaryMultiCallable[_detections_clocks_read_pb2.ListSourceClocksRequest, _detections_clocks_read_pb2.ListSourceClocksResponse]
     """Sources over all tenants that the caller may see, those with the most late or disordered batches first."""
 
 class DetectionsClocksReadServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the clocks of telemetry. Changes nothing."""
+    """Reads the clocks of telemetry, and of what people do with what it raised. Changes nothing."""
 
     @_abc_1.abstractmethod
     def ListSourceClocks(

@@ -40,9 +40,9 @@ class HuntRequest(_message.Message):
     sql: _builtins.str
     """One statement that reads, over the table `telemetry`."""
     rule_id: _builtins.str
-    """A Sigma rule at work, by its identifier."""
+    """A Sigma rule or correlation at work, by its identifier."""
     rule: _builtins.str
-    """The text of a Sigma rule, which need not be at work anywhere."""
+    """The text of a Sigma rule, or of correlations with the rules that they refer to; it need not be at work anywhere."""
     indicators: _builtins.str
     """A list of indicators: one value a line, or CSV with the columns kind and value."""
     dry_run: _builtins.bool
@@ -146,7 +146,7 @@ Global___HuntProgress: _TypeAlias = HuntProgress  # noqa: Y015
 
 @_typing.final
 class HuntHit(_message.Message):
-    """A record that a rule or an indicator matches. Only the first 1,000 are told; all of them are counted."""
+    """A record that a rule or an indicator matches, or that a correlation was made of. Only the first 1,000 are told; all of them are counted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

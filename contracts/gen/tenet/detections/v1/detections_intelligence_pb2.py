@@ -26,25 +26,27 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1tenet/detections/v1/detections_intelligence.proto\x12\x13tenet.detections.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/common/v1/common.proto\"2\n\rRefusedObject\x12\x11\n\tobject_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x86\x01\n\x11IntelligenceFetch\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x12\n\ncredential\x18\x02 \x01(\t\x12\x18\n\x10interval_minutes\x18\x03 \x01(\x05\x12%\n\x05label\x18\x04 \x01(\x0e\x32\x16.tenet.common.v1.Label\x12\x0f\n\x07refusal\x18\x05 \x01(\t\"\xea\x03\n\x12IntelligenceSource\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x37\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\'.tenet.detections.v1.IntelligenceFormat\x12\x16\n\x0e\x63ontent_sha256\x18\x05 \x01(\t\x12\x12\n\nset_sha256\x18\x06 \x01(\t\x12\x0f\n\x07objects\x18\x07 \x01(\x05\x12\x12\n\nindicators\x18\x08 \x01(\x05\x12\x10\n\x08standing\x18\t \x01(\x05\x12\x0f\n\x07revoked\x18\n \x01(\x05\x12\x11\n\tkept_back\x18\x0b \x01(\x05\x12\x12\n\ntechniques\x18\x0c \x01(\x05\x12\x16\n\x0e\x61ttack_version\x18\r \x01(\t\x12\x33\n\x07refused\x18\x0e \x03(\x0b\x32\".tenet.detections.v1.RefusedObject\x12\x10\n\x08position\x18\x0f \x01(\x03\x12\x15\n\rrefused_total\x18\x10 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x11 \x01(\t\x12\x35\n\x05\x66\x65tch\x18\x12 \x01(\x0b\x32&.tenet.detections.v1.IntelligenceFetch\x12\x0f\n\x07retired\x18\x13 \x01(\x08\"\x8a\x03\n\tIndicator\x12\x14\n\x0cindicator_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08patterns\x18\x04 \x03(\t\x12.\n\nvalid_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x65nds_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04live\x18\x08 \x01(\x08\x12\x0f\n\x07revoked\x18\t \x01(\x08\x12\x1f\n\x12\x63onfidence_percent\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x17\n\x0f\x64\x65\x63\x61yed_percent\x18\x0b \x01(\x05\x12%\n\x05label\x18\x0c \x01(\x0e\x32\x16.tenet.common.v1.Label\x12\x12\n\ntechniques\x18\r \x03(\tB\x15\n\x13_confidence_percent\"r\n\tTechnique\x12\x14\n\x0ctechnique_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07tactics\x18\x03 \x03(\t\x12\x0f\n\x07revoked\x18\x04 \x01(\x08\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x05*W\n\nImportMode\x12\x1b\n\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13IMPORT_MODE_REPLACE\x10\x01\x12\x13\n\x0fIMPORT_MODE_ADD\x10\x02*u\n\x12IntelligenceFormat\x12#\n\x1fINTELLIGENCE_FORMAT_UNSPECIFIED\x10\x00\x12\x1c\n\x18INTELLIGENCE_FORMAT_STIX\x10\x01\x12\x1c\n\x18INTELLIGENCE_FORMAT_MISP\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1tenet/detections/v1/detections_intelligence.proto\x12\x13tenet.detections.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/common/v1/common.proto\"2\n\rRefusedObject\x12\x11\n\tobject_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xc0\x01\n\x11IntelligenceFetch\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x12\n\ncredential\x18\x02 \x01(\t\x12\x18\n\x10interval_minutes\x18\x03 \x01(\x05\x12%\n\x05label\x18\x04 \x01(\x0e\x32\x16.tenet.common.v1.Label\x12\x0f\n\x07refusal\x18\x05 \x01(\t\x12\x38\n\x04kind\x18\x06 \x01(\x0e\x32*.tenet.detections.v1.IntelligenceFetchKind\"\xea\x03\n\x12IntelligenceSource\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x37\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\'.tenet.detections.v1.IntelligenceFormat\x12\x16\n\x0e\x63ontent_sha256\x18\x05 \x01(\t\x12\x12\n\nset_sha256\x18\x06 \x01(\t\x12\x0f\n\x07objects\x18\x07 \x01(\x05\x12\x12\n\nindicators\x18\x08 \x01(\x05\x12\x10\n\x08standing\x18\t \x01(\x05\x12\x0f\n\x07revoked\x18\n \x01(\x05\x12\x11\n\tkept_back\x18\x0b \x01(\x05\x12\x12\n\ntechniques\x18\x0c \x01(\x05\x12\x16\n\x0e\x61ttack_version\x18\r \x01(\t\x12\x33\n\x07refused\x18\x0e \x03(\x0b\x32\".tenet.detections.v1.RefusedObject\x12\x10\n\x08position\x18\x0f \x01(\x03\x12\x15\n\rrefused_total\x18\x10 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x11 \x01(\t\x12\x35\n\x05\x66\x65tch\x18\x12 \x01(\x0b\x32&.tenet.detections.v1.IntelligenceFetch\x12\x0f\n\x07retired\x18\x13 \x01(\x08\"\x8a\x03\n\tIndicator\x12\x14\n\x0cindicator_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08patterns\x18\x04 \x03(\t\x12.\n\nvalid_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x65nds_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04live\x18\x08 \x01(\x08\x12\x0f\n\x07revoked\x18\t \x01(\x08\x12\x1f\n\x12\x63onfidence_percent\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x17\n\x0f\x64\x65\x63\x61yed_percent\x18\x0b \x01(\x05\x12%\n\x05label\x18\x0c \x01(\x0e\x32\x16.tenet.common.v1.Label\x12\x12\n\ntechniques\x18\r \x03(\tB\x15\n\x13_confidence_percent\"r\n\tTechnique\x12\x14\n\x0ctechnique_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07tactics\x18\x03 \x03(\t\x12\x0f\n\x07revoked\x18\x04 \x01(\x08\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x05*W\n\nImportMode\x12\x1b\n\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13IMPORT_MODE_REPLACE\x10\x01\x12\x13\n\x0fIMPORT_MODE_ADD\x10\x02*u\n\x12IntelligenceFormat\x12#\n\x1fINTELLIGENCE_FORMAT_UNSPECIFIED\x10\x00\x12\x1c\n\x18INTELLIGENCE_FORMAT_STIX\x10\x01\x12\x1c\n\x18INTELLIGENCE_FORMAT_MISP\x10\x02*\xb3\x01\n\x15IntelligenceFetchKind\x12\'\n#INTELLIGENCE_FETCH_KIND_UNSPECIFIED\x10\x00\x12!\n\x1dINTELLIGENCE_FETCH_KIND_TAXII\x10\x01\x12%\n!INTELLIGENCE_FETCH_KIND_MISP_FEED\x10\x02\x12\'\n#INTELLIGENCE_FETCH_KIND_MISP_SERVER\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tenet.detections.v1.detections_intelligence_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IMPORTMODE']._serialized_start=1332
-  _globals['_IMPORTMODE']._serialized_end=1419
-  _globals['_INTELLIGENCEFORMAT']._serialized_start=1421
-  _globals['_INTELLIGENCEFORMAT']._serialized_end=1538
+  _globals['_IMPORTMODE']._serialized_start=1390
+  _globals['_IMPORTMODE']._serialized_end=1477
+  _globals['_INTELLIGENCEFORMAT']._serialized_start=1479
+  _globals['_INTELLIGENCEFORMAT']._serialized_end=1596
+  _globals['_INTELLIGENCEFETCHKIND']._serialized_start=1599
+  _globals['_INTELLIGENCEFETCHKIND']._serialized_end=1778
   _globals['_REFUSEDOBJECT']._serialized_start=137
   _globals['_REFUSEDOBJECT']._serialized_end=187
   _globals['_INTELLIGENCEFETCH']._serialized_start=190
-  _globals['_INTELLIGENCEFETCH']._serialized_end=324
-  _globals['_INTELLIGENCESOURCE']._serialized_start=327
-  _globals['_INTELLIGENCESOURCE']._serialized_end=817
-  _globals['_INDICATOR']._serialized_start=820
-  _globals['_INDICATOR']._serialized_end=1214
-  _globals['_TECHNIQUE']._serialized_start=1216
-  _globals['_TECHNIQUE']._serialized_end=1330
+  _globals['_INTELLIGENCEFETCH']._serialized_end=382
+  _globals['_INTELLIGENCESOURCE']._serialized_start=385
+  _globals['_INTELLIGENCESOURCE']._serialized_end=875
+  _globals['_INDICATOR']._serialized_start=878
+  _globals['_INDICATOR']._serialized_end=1272
+  _globals['_TECHNIQUE']._serialized_start=1274
+  _globals['_TECHNIQUE']._serialized_end=1388
 # @@protoc_insertion_point(module_scope)

@@ -65,6 +65,32 @@ INTELLIGENCE_FORMAT_MISP: IntelligenceFormat.ValueType  # 2
 """Events of MISP as JSON."""
 Global___IntelligenceFormat: _TypeAlias = IntelligenceFormat  # noqa: Y015
 
+class _IntelligenceFetchKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IntelligenceFetchKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IntelligenceFetchKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INTELLIGENCE_FETCH_KIND_UNSPECIFIED: _IntelligenceFetchKind.ValueType  # 0
+    INTELLIGENCE_FETCH_KIND_TAXII: _IntelligenceFetchKind.ValueType  # 1
+    """A TAXII 2.1 collection."""
+    INTELLIGENCE_FETCH_KIND_MISP_FEED: _IntelligenceFetchKind.ValueType  # 2
+    """A feed as MISP publishes it in files: `manifest.json`, and `<uuid>.json` for each event."""
+    INTELLIGENCE_FETCH_KIND_MISP_SERVER: _IntelligenceFetchKind.ValueType  # 3
+    """A MISP server, asked by its search, with its key as the credential."""
+
+class IntelligenceFetchKind(_IntelligenceFetchKind, metaclass=_IntelligenceFetchKindEnumTypeWrapper):
+    """What is spoken where a source is fetched."""
+
+INTELLIGENCE_FETCH_KIND_UNSPECIFIED: IntelligenceFetchKind.ValueType  # 0
+INTELLIGENCE_FETCH_KIND_TAXII: IntelligenceFetchKind.ValueType  # 1
+"""A TAXII 2.1 collection."""
+INTELLIGENCE_FETCH_KIND_MISP_FEED: IntelligenceFetchKind.ValueType  # 2
+"""A feed as MISP publishes it in files: `manifest.json`, and `<uuid>.json` for each event."""
+INTELLIGENCE_FETCH_KIND_MISP_SERVER: IntelligenceFetchKind.ValueType  # 3
+"""A MISP server, asked by its search, with its key as the credential."""
+Global___IntelligenceFetchKind: _TypeAlias = IntelligenceFetchKind  # noqa: Y015
+
 @_typing.final
 class RefusedObject(_message.Message):
     """An object that is not used, by its identifier or place, with a stable reason."""
@@ -100,14 +126,16 @@ class IntelligenceFetch(_message.Message):
     INTERVAL_MINUTES_FIELD_NUMBER: _builtins.int
     LABEL_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     url: _builtins.str
-    """Of a TAXII 2.1 collection."""
+    """Of a TAXII 2.1 collection, a MISP feed or a MISP server."""
     credential: _builtins.str
     """Among those of the service's settings; empty for an open server."""
     interval_minutes: _builtins.int
     label: _common_pb2.Label.ValueType
     refusal: _builtins.str
-    """Why the last fetch was refused; empty when it was not."""
+    """Why the last fetch, or some of it, was refused; empty when it was not."""
+    kind: Global___IntelligenceFetchKind.ValueType
     def __init__(
         self,
         *,
@@ -116,10 +144,11 @@ class IntelligenceFetch(_message.Message):
         interval_minutes: _builtins.int = ...,
         label: _common_pb2.Label.ValueType = ...,
         refusal: _builtins.str = ...,
+        kind: Global___IntelligenceFetchKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "interval_minutes", b"interval_minutes", "label", b"label", "refusal", b"refusal", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "interval_minutes", b"interval_minutes", "kind", b"kind", "label", b"label", "refusal", b"refusal", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

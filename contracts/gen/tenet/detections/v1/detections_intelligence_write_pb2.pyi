@@ -140,16 +140,21 @@ class ScheduleIntelligenceFetchRequest(_message.Message):
     CREDENTIAL_FIELD_NUMBER: _builtins.int
     INTERVAL_MINUTES_FIELD_NUMBER: _builtins.int
     LABEL_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     request_id: _builtins.str
     source: _builtins.str
     url: _builtins.str
-    """Of the collection: `https://…/collections/<id>/`; `http` only on this machine."""
+    """Of the collection, `https://…/collections/<id>/`, of the feed, or of the server; `http` only on this machine. Its
+    addresses have to be public, or within the networks that the service's settings name.
+    """
     credential: _builtins.str
     """The name of a credential of the service's settings; empty for an open server."""
     interval_minutes: _builtins.int
     label: _common_pb2.Label.ValueType
     """For objects that carry no label; TLP:AMBER when unspecified."""
+    kind: _detections_intelligence_pb2.IntelligenceFetchKind.ValueType
+    """When unspecified, as the URL's path tells: `/collections/<id>/`, `/manifest.json` or `/events/restSearch`."""
     def __init__(
         self,
         *,
@@ -160,10 +165,11 @@ class ScheduleIntelligenceFetchRequest(_message.Message):
         credential: _builtins.str = ...,
         interval_minutes: _builtins.int = ...,
         label: _common_pb2.Label.ValueType = ...,
+        kind: _detections_intelligence_pb2.IntelligenceFetchKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "interval_minutes", b"interval_minutes", "label", b"label", "request_id", b"request_id", "source", b"source", "tenant_id", b"tenant_id", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "interval_minutes", b"interval_minutes", "kind", b"kind", "label", b"label", "request_id", b"request_id", "source", b"source", "tenant_id", b"tenant_id", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

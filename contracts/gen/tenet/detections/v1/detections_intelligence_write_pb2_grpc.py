@@ -76,7 +76,7 @@ class IntelligenceWriteServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ScheduleIntelligenceFetch(self, request, context):
-        """Fetches the source from a TAXII 2.1 collection from here on.
+        """Fetches the source from a TAXII 2.1 collection, a MISP feed or a MISP server from here on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

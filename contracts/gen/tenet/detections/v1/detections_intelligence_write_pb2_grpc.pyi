@@ -21,7 +21,7 @@ class IntelligenceWriteServiceStub:
     RetireIntelligenceSource: _aio.UnaryUnaryMultiCallable[_detections_intelligence_write_pb2.RetireIntelligenceSourceRequest, _detections_intelligence_write_pb2.RetireIntelligenceSourceResponse]
     """Nothing of the source is matched or fetched any more."""
     ScheduleIntelligenceFetch: _aio.UnaryUnaryMultiCallable[_detections_intelligence_write_pb2.ScheduleIntelligenceFetchRequest, _detections_intelligence_write_pb2.ScheduleIntelligenceFetchResponse]
-    """Fetches the source from a TAXII 2.1 collection from here on."""
+    """Fetches the source from a TAXII 2.1 collection, a MISP feed or a MISP server from here on."""
     FetchIntelligence: _aio.UnaryUnaryMultiCallable[_detections_intelligence_write_pb2.FetchIntelligenceRequest, _detections_intelligence_write_pb2.FetchIntelligenceResponse]
     """Fetches a source that has a schedule now."""
 
@@ -50,7 +50,7 @@ class IntelligenceWriteServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _detections_intelligence_write_pb2.ScheduleIntelligenceFetchRequest,
         context: _aio.ServicerContext[_detections_intelligence_write_pb2.ScheduleIntelligenceFetchRequest, _abc.Awaitable[_detections_intelligence_write_pb2.ScheduleIntelligenceFetchResponse]],
     ) -> _abc.Awaitable[_detections_intelligence_write_pb2.ScheduleIntelligenceFetchResponse]:
-        """Fetches the source from a TAXII 2.1 collection from here on."""
+        """Fetches the source from a TAXII 2.1 collection, a MISP feed or a MISP server from here on."""
 
     @_abc_1.abstractmethod
     def FetchIntelligence(

@@ -255,6 +255,62 @@ class IndicatorRef(_message.Message):
 Global___IndicatorRef: _TypeAlias = IndicatorRef  # noqa: Y015
 
 @_typing.final
+class TechniqueWeight(_message.Message):
+    """What the weightiest of a detection's techniques adds to its priority, by the import of ATT&CK that judged it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TECHNIQUE_ID_FIELD_NUMBER: _builtins.int
+    TACTIC_FIELD_NUMBER: _builtins.int
+    USERS_FIELD_NUMBER: _builtins.int
+    WEIGHT_PERCENT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    ATTACK_VERSION_FIELD_NUMBER: _builtins.int
+    SET_SHA256_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    technique_id: _builtins.str
+    """The technique as that import has it."""
+    tactic: _builtins.str
+    """The latest of its tactics; absent where it has none."""
+    users: _builtins.int
+    """How many of the import's groups, campaigns, malware and tools use it; absent where it says nothing of uses."""
+    weight_percent: _builtins.int
+    """72 to 156; 100 changes nothing."""
+    source: _builtins.str
+    attack_version: _builtins.str
+    """As the import calls itself; empty where it does not say."""
+    set_sha256: _builtins.str
+    """The hash of all that the source said from there on."""
+    position: _builtins.int
+    """Where the import is recorded, in the provider's ledger."""
+    def __init__(
+        self,
+        *,
+        technique_id: _builtins.str = ...,
+        tactic: _builtins.str | None = ...,
+        users: _builtins.int | None = ...,
+        weight_percent: _builtins.int = ...,
+        source: _builtins.str = ...,
+        attack_version: _builtins.str = ...,
+        set_sha256: _builtins.str = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tactic", b"_tactic", "_users", b"_users", "tactic", b"tactic", "users", b"users"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tactic", b"_tactic", "_users", b"_users", "attack_version", b"attack_version", "position", b"position", "set_sha256", b"set_sha256", "source", b"source", "tactic", b"tactic", "technique_id", b"technique_id", "users", b"users", "weight_percent", b"weight_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__tactic: _TypeAlias = _typing.Literal["tactic"]  # noqa: Y015
+    _WhichOneofArgType__tactic: _TypeAlias = _typing.Literal["_tactic", b"_tactic"]  # noqa: Y015
+    _WhichOneofReturnType__users: _TypeAlias = _typing.Literal["users"]  # noqa: Y015
+    _WhichOneofArgType__users: _TypeAlias = _typing.Literal["_users", b"_users"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tactic) -> _WhichOneofReturnType__tactic | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__users) -> _WhichOneofReturnType__users | None: ...
+
+Global___TechniqueWeight: _TypeAlias = TechniqueWeight  # noqa: Y015
+
+@_typing.final
 class Detection(_message.Message):
     """Suspicious activity, once per group of equal activity."""
 
@@ -283,6 +339,7 @@ class Detection(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     INDICATOR_FIELD_NUMBER: _builtins.int
     SIGHTINGS_FIELD_NUMBER: _builtins.int
+    TECHNIQUE_FIELD_NUMBER: _builtins.int
     RETROSPECTIVE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     detection_id: _builtins.str
@@ -331,6 +388,10 @@ class Detection(_message.Message):
     def indicator(self) -> Global___IndicatorRef:
         """Absent where no indicator of our intelligence matched."""
 
+    @_builtins.property
+    def technique(self) -> Global___TechniqueWeight:
+        """Absent where no import of ATT&CK knew any of its techniques when it was raised."""
+
     def __init__(
         self,
         *,
@@ -357,11 +418,12 @@ class Detection(_message.Message):
         position: _builtins.int = ...,
         indicator: Global___IndicatorRef | None = ...,
         sightings: _builtins.int | None = ...,
+        technique: Global___TechniqueWeight | None = ...,
         retrospective: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_sightings", b"_sightings", "first_seen_at", b"first_seen_at", "headline", b"headline", "indicator", b"indicator", "last_seen_at", b"last_seen_at", "raised_at", b"raised_at", "rule", b"rule", "sightings", b"sightings", "validation", b"validation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sightings", b"_sightings", "first_seen_at", b"first_seen_at", "headline", b"headline", "indicator", b"indicator", "last_seen_at", b"last_seen_at", "raised_at", b"raised_at", "rule", b"rule", "sightings", b"sightings", "technique", b"technique", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sightings", b"_sightings", "asset_ids", b"asset_ids", "claimed_by", b"claimed_by", "count", b"count", "detection_id", b"detection_id", "evidence", b"evidence", "first_seen_at", b"first_seen_at", "headline", b"headline", "indicator", b"indicator", "label", b"label", "last_seen_at", b"last_seen_at", "observables", b"observables", "position", b"position", "raised_at", b"raised_at", "raised_position", b"raised_position", "retrospective", b"retrospective", "rule", b"rule", "sensor_id", b"sensor_id", "severity_id", b"severity_id", "sightings", b"sightings", "source", b"source", "state", b"state", "techniques", b"techniques", "tenant_id", b"tenant_id", "validation", b"validation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sightings", b"_sightings", "asset_ids", b"asset_ids", "claimed_by", b"claimed_by", "count", b"count", "detection_id", b"detection_id", "evidence", b"evidence", "first_seen_at", b"first_seen_at", "headline", b"headline", "indicator", b"indicator", "label", b"label", "last_seen_at", b"last_seen_at", "observables", b"observables", "position", b"position", "raised_at", b"raised_at", "raised_position", b"raised_position", "retrospective", b"retrospective", "rule", b"rule", "sensor_id", b"sensor_id", "severity_id", b"severity_id", "sightings", b"sightings", "source", b"source", "state", b"state", "technique", b"technique", "techniques", b"techniques", "tenant_id", b"tenant_id", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__sightings: _TypeAlias = _typing.Literal["sightings"]  # noqa: Y015
     _WhichOneofArgType__sightings: _TypeAlias = _typing.Literal["_sightings", b"_sightings"]  # noqa: Y015
@@ -400,6 +462,7 @@ class TriageItem(_message.Message):
     SIGHTINGS_FIELD_NUMBER: _builtins.int
     MISSING_INPUTS_FIELD_NUMBER: _builtins.int
     EXPOSURE_FIELD_NUMBER: _builtins.int
+    TECHNIQUE_FIELD_NUMBER: _builtins.int
     RETROSPECTIVE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     detection_id: _builtins.str
@@ -409,8 +472,8 @@ class TriageItem(_message.Message):
     asset_value: _builtins.int
     """The highest value (1 to 5) among the assets involved; absent when no registered asset is known to be involved."""
     priority: _builtins.int
-    """Severity × asset value × exposure × likelihood × sightings, 1 to 135. A missing severity or asset value is ranked as the
-    middle, 3, anything else that is missing weighs 1; `missing_inputs` names it.
+    """Severity × asset value × exposure × technique × likelihood × sightings, 1 to 211. A missing severity or asset value is
+    ranked as the middle, 3, anything else that is missing weighs 1; `missing_inputs` names it.
     """
     asset_value_missing: _builtins.bool
     source: _builtins.str
@@ -445,6 +508,10 @@ class TriageItem(_message.Message):
     def missing_inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Among `severity`, `asset_value`, `exposure`, `technique`, `likelihood`, `sightings`."""
 
+    @_builtins.property
+    def technique(self) -> Global___TechniqueWeight:
+        """Absent where no import of ATT&CK knew any of its techniques when it was raised."""
+
     def __init__(
         self,
         *,
@@ -473,11 +540,12 @@ class TriageItem(_message.Message):
         sightings: _builtins.int | None = ...,
         missing_inputs: _abc.Iterable[_builtins.str] | None = ...,
         exposure: _builtins.str | None = ...,
+        technique: Global___TechniqueWeight | None = ...,
         retrospective: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_likelihood_percent", b"_likelihood_percent", "_sightings", b"_sightings", "asset_value", b"asset_value", "exposure", b"exposure", "first_seen_at", b"first_seen_at", "headline", b"headline", "last_seen_at", b"last_seen_at", "likelihood_percent", b"likelihood_percent", "raised_at", b"raised_at", "sightings", b"sightings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_likelihood_percent", b"_likelihood_percent", "_sightings", b"_sightings", "asset_value", b"asset_value", "exposure", b"exposure", "first_seen_at", b"first_seen_at", "headline", b"headline", "last_seen_at", b"last_seen_at", "likelihood_percent", b"likelihood_percent", "raised_at", b"raised_at", "sightings", b"sightings", "technique", b"technique"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_likelihood_percent", b"_likelihood_percent", "_sightings", b"_sightings", "asset_ids", b"asset_ids", "asset_value", b"asset_value", "asset_value_missing", b"asset_value_missing", "claimed_by", b"claimed_by", "count", b"count", "detection_id", b"detection_id", "exposure", b"exposure", "first_seen_at", b"first_seen_at", "headline", b"headline", "label", b"label", "last_seen_at", b"last_seen_at", "likelihood_percent", b"likelihood_percent", "missing_inputs", b"missing_inputs", "position", b"position", "priority", b"priority", "raised_at", b"raised_at", "retrospective", b"retrospective", "rule_id", b"rule_id", "rule_title", b"rule_title", "severity_id", b"severity_id", "severity_missing", b"severity_missing", "sightings", b"sightings", "source", b"source", "state", b"state", "techniques", b"techniques", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value", "_exposure", b"_exposure", "_likelihood_percent", b"_likelihood_percent", "_sightings", b"_sightings", "asset_ids", b"asset_ids", "asset_value", b"asset_value", "asset_value_missing", b"asset_value_missing", "claimed_by", b"claimed_by", "count", b"count", "detection_id", b"detection_id", "exposure", b"exposure", "first_seen_at", b"first_seen_at", "headline", b"headline", "label", b"label", "last_seen_at", b"last_seen_at", "likelihood_percent", b"likelihood_percent", "missing_inputs", b"missing_inputs", "position", b"position", "priority", b"priority", "raised_at", b"raised_at", "retrospective", b"retrospective", "rule_id", b"rule_id", "rule_title", b"rule_title", "severity_id", b"severity_id", "severity_missing", b"severity_missing", "sightings", b"sightings", "source", b"source", "state", b"state", "technique", b"technique", "techniques", b"techniques", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__asset_value: _TypeAlias = _typing.Literal["asset_value"]  # noqa: Y015
     _WhichOneofArgType__asset_value: _TypeAlias = _typing.Literal["_asset_value", b"_asset_value"]  # noqa: Y015

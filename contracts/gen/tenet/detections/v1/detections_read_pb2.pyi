@@ -123,12 +123,15 @@ class ListDetectionsRequest(_message.Message):
     RULE_ID_FIELD_NUMBER: _builtins.int
     ASSET_ID_FIELD_NUMBER: _builtins.int
     MIN_SEVERITY_ID_FIELD_NUMBER: _builtins.int
+    ID_PREFIX_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     AT_POSITION_FIELD_NUMBER: _builtins.int
     rule_id: _builtins.str
     asset_id: _builtins.str
     min_severity_id: _builtins.int
+    id_prefix: _builtins.str
+    """Only those whose identifier begins so; every state of them, where none is asked for."""
     min_position: _builtins.int
     at_position: _builtins.int
     @_builtins.property
@@ -147,18 +150,21 @@ class ListDetectionsRequest(_message.Message):
         rule_id: _builtins.str | None = ...,
         asset_id: _builtins.str | None = ...,
         min_severity_id: _builtins.int | None = ...,
+        id_prefix: _builtins.str | None = ...,
         page: _common_pb2.PageRequest | None = ...,
         min_position: _builtins.int | None = ...,
         at_position: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_asset_id", b"_asset_id", "_at_position", b"_at_position", "_min_position", b"_min_position", "_min_severity_id", b"_min_severity_id", "_rule_id", b"_rule_id", "asset_id", b"asset_id", "at_position", b"at_position", "min_position", b"min_position", "min_severity_id", b"min_severity_id", "page", b"page", "rule_id", b"rule_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_asset_id", b"_asset_id", "_at_position", b"_at_position", "_id_prefix", b"_id_prefix", "_min_position", b"_min_position", "_min_severity_id", b"_min_severity_id", "_rule_id", b"_rule_id", "asset_id", b"asset_id", "at_position", b"at_position", "id_prefix", b"id_prefix", "min_position", b"min_position", "min_severity_id", b"min_severity_id", "page", b"page", "rule_id", b"rule_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asset_id", b"_asset_id", "_at_position", b"_at_position", "_min_position", b"_min_position", "_min_severity_id", b"_min_severity_id", "_rule_id", b"_rule_id", "asset_id", b"asset_id", "at_position", b"at_position", "min_position", b"min_position", "min_severity_id", b"min_severity_id", "page", b"page", "rule_id", b"rule_id", "states", b"states", "tenant_ids", b"tenant_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_asset_id", b"_asset_id", "_at_position", b"_at_position", "_id_prefix", b"_id_prefix", "_min_position", b"_min_position", "_min_severity_id", b"_min_severity_id", "_rule_id", b"_rule_id", "asset_id", b"asset_id", "at_position", b"at_position", "id_prefix", b"id_prefix", "min_position", b"min_position", "min_severity_id", b"min_severity_id", "page", b"page", "rule_id", b"rule_id", "states", b"states", "tenant_ids", b"tenant_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__asset_id: _TypeAlias = _typing.Literal["asset_id"]  # noqa: Y015
     _WhichOneofArgType__asset_id: _TypeAlias = _typing.Literal["_asset_id", b"_asset_id"]  # noqa: Y015
     _WhichOneofReturnType__at_position: _TypeAlias = _typing.Literal["at_position"]  # noqa: Y015
     _WhichOneofArgType__at_position: _TypeAlias = _typing.Literal["_at_position", b"_at_position"]  # noqa: Y015
+    _WhichOneofReturnType__id_prefix: _TypeAlias = _typing.Literal["id_prefix"]  # noqa: Y015
+    _WhichOneofArgType__id_prefix: _TypeAlias = _typing.Literal["_id_prefix", b"_id_prefix"]  # noqa: Y015
     _WhichOneofReturnType__min_position: _TypeAlias = _typing.Literal["min_position"]  # noqa: Y015
     _WhichOneofArgType__min_position: _TypeAlias = _typing.Literal["_min_position", b"_min_position"]  # noqa: Y015
     _WhichOneofReturnType__min_severity_id: _TypeAlias = _typing.Literal["min_severity_id"]  # noqa: Y015
@@ -169,6 +175,8 @@ class ListDetectionsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__asset_id) -> _WhichOneofReturnType__asset_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__at_position) -> _WhichOneofReturnType__at_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__id_prefix) -> _WhichOneofReturnType__id_prefix | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_position) -> _WhichOneofReturnType__min_position | None: ...
     @_typing.overload

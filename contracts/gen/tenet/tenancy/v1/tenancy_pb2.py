@@ -26,23 +26,25 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tenet.common.v1 import common_pb2 as tenet_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etenet/tenancy/v1/tenancy.proto\x12\x10tenet.tenancy.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/common/v1/common.proto\"\xc2\x02\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x18\n\x10parent_tenant_id\x18\x02 \x01(\t\x12\x31\n\x0c\x64isplay_name\x18\x03 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.tenet.tenancy.v1.TenantState\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x16\n\x0eretention_days\x18\x06 \x01(\x05\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\x0c\n\x04\x63\x65ll\x18\x08 \x01(\t\x12\x30\n\x0conboarded_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rexport_sha256\x18\n \x01(\t\x12\x18\n\x10\x65xported_entries\x18\x0b \x01(\x03\"\xf2\x01\n\tPrincipal\x12\x14\n\x0cprincipal_id\x18\x01 \x01(\t\x12-\n\x04kind\x18\x02 \x01(\x0e\x32\x1f.tenet.tenancy.v1.PrincipalKind\x12\x16\n\x0ehome_tenant_id\x18\x03 \x01(\t\x12\x31\n\x0c\x64isplay_name\x18\x04 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12\x12\n\nidentities\x18\x05 \x01(\x05\x12\x0e\n\x06\x61\x63tive\x18\x06 \x01(\x08\x12\x31\n\rregistered_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xeb\x01\n\x05Grant\x12\x10\n\x08grant_id\x18\x01 \x01(\t\x12\x14\n\x0cprincipal_id\x18\x02 \x01(\t\x12#\n\x04role\x18\x03 \x01(\x0e\x32\x15.tenet.common.v1.Role\x12\x11\n\ttenant_id\x18\x04 \x01(\t\x12\x11\n\tinherited\x18\x05 \x01(\x08\x12.\n\ngranted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x08 \x01(\x08\"\xfd\x01\n\x0c\x41\x63\x63\x65ssRecord\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12,\n\x08\x66irst_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07last_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cprincipal_id\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x0f\n\x07purpose\x18\x06 \x01(\t\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\r\n\x05times\x18\x08 \x01(\x03\x12\x15\n\rprevious_hash\x18\t \x01(\x0c\x12\x13\n\x0brecord_hash\x18\n \x01(\x0c*\xb0\x01\n\x0bTenantState\x12\x1c\n\x18TENANT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17TENANT_STATE_ONBOARDING\x10\x01\x12\x17\n\x13TENANT_STATE_ACTIVE\x10\x02\x12\x1a\n\x16TENANT_STATE_SUSPENDED\x10\x03\x12\x18\n\x14TENANT_STATE_LEAVING\x10\x04\x12\x17\n\x13TENANT_STATE_CLOSED\x10\x05*f\n\rPrincipalKind\x12\x1e\n\x1aPRINCIPAL_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15PRINCIPAL_KIND_PERSON\x10\x01\x12\x1a\n\x16PRINCIPAL_KIND_MACHINE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etenet/tenancy/v1/tenancy.proto\x12\x10tenet.tenancy.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenet/common/v1/common.proto\"\xc2\x02\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x18\n\x10parent_tenant_id\x18\x02 \x01(\t\x12\x31\n\x0c\x64isplay_name\x18\x03 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12,\n\x05state\x18\x04 \x01(\x0e\x32\x1d.tenet.tenancy.v1.TenantState\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x16\n\x0eretention_days\x18\x06 \x01(\x05\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\x0c\n\x04\x63\x65ll\x18\x08 \x01(\t\x12\x30\n\x0conboarded_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rexport_sha256\x18\n \x01(\t\x12\x18\n\x10\x65xported_entries\x18\x0b \x01(\x03\"\xaf\x01\n\rPrincipalName\x12\x14\n\x0cprincipal_id\x18\x01 \x01(\t\x12-\n\x04kind\x18\x02 \x01(\x0e\x32\x1f.tenet.tenancy.v1.PrincipalKind\x12\x16\n\x0ehome_tenant_id\x18\x03 \x01(\t\x12\x31\n\x0c\x64isplay_name\x18\x04 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12\x0e\n\x06\x61\x63tive\x18\x05 \x01(\x08\"\xf2\x01\n\tPrincipal\x12\x14\n\x0cprincipal_id\x18\x01 \x01(\t\x12-\n\x04kind\x18\x02 \x01(\x0e\x32\x1f.tenet.tenancy.v1.PrincipalKind\x12\x16\n\x0ehome_tenant_id\x18\x03 \x01(\t\x12\x31\n\x0c\x64isplay_name\x18\x04 \x01(\x0b\x32\x1b.tenet.common.v1.SealedText\x12\x12\n\nidentities\x18\x05 \x01(\x05\x12\x0e\n\x06\x61\x63tive\x18\x06 \x01(\x08\x12\x31\n\rregistered_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xeb\x01\n\x05Grant\x12\x10\n\x08grant_id\x18\x01 \x01(\t\x12\x14\n\x0cprincipal_id\x18\x02 \x01(\t\x12#\n\x04role\x18\x03 \x01(\x0e\x32\x15.tenet.common.v1.Role\x12\x11\n\ttenant_id\x18\x04 \x01(\t\x12\x11\n\tinherited\x18\x05 \x01(\x08\x12.\n\ngranted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07revoked\x18\x08 \x01(\x08\"\xfd\x01\n\x0c\x41\x63\x63\x65ssRecord\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12,\n\x08\x66irst_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07last_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cprincipal_id\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x0f\n\x07purpose\x18\x06 \x01(\t\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\r\n\x05times\x18\x08 \x01(\x03\x12\x15\n\rprevious_hash\x18\t \x01(\x0c\x12\x13\n\x0brecord_hash\x18\n \x01(\x0c*\xb0\x01\n\x0bTenantState\x12\x1c\n\x18TENANT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17TENANT_STATE_ONBOARDING\x10\x01\x12\x17\n\x13TENANT_STATE_ACTIVE\x10\x02\x12\x1a\n\x16TENANT_STATE_SUSPENDED\x10\x03\x12\x18\n\x14TENANT_STATE_LEAVING\x10\x04\x12\x17\n\x13TENANT_STATE_CLOSED\x10\x05*f\n\rPrincipalKind\x12\x1e\n\x1aPRINCIPAL_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15PRINCIPAL_KIND_PERSON\x10\x01\x12\x1a\n\x16PRINCIPAL_KIND_MACHINE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tenet.tenancy.v1.tenancy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TENANTSTATE']._serialized_start=1180
-  _globals['_TENANTSTATE']._serialized_end=1356
-  _globals['_PRINCIPALKIND']._serialized_start=1358
-  _globals['_PRINCIPALKIND']._serialized_end=1460
+  _globals['_TENANTSTATE']._serialized_start=1358
+  _globals['_TENANTSTATE']._serialized_end=1534
+  _globals['_PRINCIPALKIND']._serialized_start=1536
+  _globals['_PRINCIPALKIND']._serialized_end=1638
   _globals['_TENANT']._serialized_start=116
   _globals['_TENANT']._serialized_end=438
-  _globals['_PRINCIPAL']._serialized_start=441
-  _globals['_PRINCIPAL']._serialized_end=683
-  _globals['_GRANT']._serialized_start=686
-  _globals['_GRANT']._serialized_end=921
-  _globals['_ACCESSRECORD']._serialized_start=924
-  _globals['_ACCESSRECORD']._serialized_end=1177
+  _globals['_PRINCIPALNAME']._serialized_start=441
+  _globals['_PRINCIPALNAME']._serialized_end=616
+  _globals['_PRINCIPAL']._serialized_start=619
+  _globals['_PRINCIPAL']._serialized_end=861
+  _globals['_GRANT']._serialized_start=864
+  _globals['_GRANT']._serialized_end=1099
+  _globals['_ACCESSRECORD']._serialized_start=1102
+  _globals['_ACCESSRECORD']._serialized_end=1355
 # @@protoc_insertion_point(module_scope)

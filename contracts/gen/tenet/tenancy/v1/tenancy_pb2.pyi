@@ -126,6 +126,41 @@ class Tenant(_message.Message):
 Global___Tenant: _TypeAlias = Tenant  # noqa: Y015
 
 @_typing.final
+class PrincipalName(_message.Message):
+    """What a person or machine is called, for whoever works beside it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    HOME_TENANT_ID_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    principal_id: _builtins.str
+    kind: Global___PrincipalKind.ValueType
+    home_tenant_id: _builtins.str
+    """The organisation that it belongs to: `provider`, or a customer."""
+    active: _builtins.bool
+    @_builtins.property
+    def display_name(self) -> _common_pb2.SealedText: ...
+    def __init__(
+        self,
+        *,
+        principal_id: _builtins.str = ...,
+        kind: Global___PrincipalKind.ValueType = ...,
+        home_tenant_id: _builtins.str = ...,
+        display_name: _common_pb2.SealedText | None = ...,
+        active: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "display_name", b"display_name", "home_tenant_id", b"home_tenant_id", "kind", b"kind", "principal_id", b"principal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrincipalName: _TypeAlias = PrincipalName  # noqa: Y015
+
+@_typing.final
 class Principal(_message.Message):
     """A person or machine, known by one or more identities."""
 

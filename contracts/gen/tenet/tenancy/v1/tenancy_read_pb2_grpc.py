@@ -50,6 +50,11 @@ class TenancyReadServiceStub:
                 request_serializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListPrincipalsRequest.SerializeToString,
                 response_deserializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListPrincipalsResponse.FromString,
                 _registered_method=True)
+        self.ListNames = channel.unary_unary(
+                '/tenet.tenancy.v1.TenancyReadService/ListNames',
+                request_serializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListNamesRequest.SerializeToString,
+                response_deserializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListNamesResponse.FromString,
+                _registered_method=True)
         self.ListGrants = channel.unary_unary(
                 '/tenet.tenancy.v1.TenancyReadService/ListGrants',
                 request_serializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListGrantsRequest.SerializeToString,
@@ -87,6 +92,14 @@ class TenancyReadServiceServicer:
 
     def ListPrincipals(self, request, context):
         """The provider's and its customers' people and machines.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNames(self, request, context):
+        """What the people and machines are called whom the caller works beside: the provider's own, and those of the tenants
+        that the caller works for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,6 +143,11 @@ def add_TenancyReadServiceServicer_to_server(servicer, server):
                     servicer.ListPrincipals,
                     request_deserializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListPrincipalsRequest.FromString,
                     response_serializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListPrincipalsResponse.SerializeToString,
+            ),
+            'ListNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNames,
+                    request_deserializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListNamesRequest.FromString,
+                    response_serializer=tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListNamesResponse.SerializeToString,
             ),
             'ListGrants': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGrants,
@@ -229,6 +247,33 @@ class TenancyReadService:
             '/tenet.tenancy.v1.TenancyReadService/ListPrincipals',
             tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListPrincipalsRequest.SerializeToString,
             tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListPrincipalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenet.tenancy.v1.TenancyReadService/ListNames',
+            tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListNamesRequest.SerializeToString,
+            tenet_dot_tenancy_dot_v1_dot_tenancy__read__pb2.ListNamesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,6 +22,10 @@ class TenancyReadServiceStub:
     """The tenants that the caller may see, by identifier."""
     ListPrincipals: _aio.UnaryUnaryMultiCallable[_tenancy_read_pb2.ListPrincipalsRequest, _tenancy_read_pb2.ListPrincipalsResponse]
     """The provider's and its customers' people and machines."""
+    ListNames: _aio.UnaryUnaryMultiCallable[_tenancy_read_pb2.ListNamesRequest, _tenancy_read_pb2.ListNamesResponse]
+    """What the people and machines are called whom the caller works beside: the provider's own, and those of the tenants
+    that the caller works for.
+    """
     ListGrants: _aio.UnaryUnaryMultiCallable[_tenancy_read_pb2.ListGrantsRequest, _tenancy_read_pb2.ListGrantsResponse]
     """Who holds which role for which tenant."""
     GetWhoAmI: _aio.UnaryUnaryMultiCallable[_tenancy_read_pb2.GetWhoAmIRequest, _tenancy_read_pb2.GetWhoAmIResponse]
@@ -55,6 +59,16 @@ class TenancyReadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_tenancy_read_pb2.ListPrincipalsRequest, _abc.Awaitable[_tenancy_read_pb2.ListPrincipalsResponse]],
     ) -> _abc.Awaitable[_tenancy_read_pb2.ListPrincipalsResponse]:
         """The provider's and its customers' people and machines."""
+
+    @_abc_1.abstractmethod
+    def ListNames(
+        self,
+        request: _tenancy_read_pb2.ListNamesRequest,
+        context: _aio.ServicerContext[_tenancy_read_pb2.ListNamesRequest, _abc.Awaitable[_tenancy_read_pb2.ListNamesResponse]],
+    ) -> _abc.Awaitable[_tenancy_read_pb2.ListNamesResponse]:
+        """What the people and machines are called whom the caller works beside: the provider's own, and those of the tenants
+        that the caller works for.
+        """
 
     @_abc_1.abstractmethod
     def ListGrants(
