@@ -53,11 +53,15 @@ async def recorded(provider: Provider, customer: Customer, batch_id: str) -> tup
     return data["records"], data["accepted"], data["repeated"], aside
 
 
-async def test_text_in_utf_16_is_counted_record_by_record(provider: Provider, own: Customer) -> None:
-    content = lines(harmless("office", 1), harmless("office", 2)).decode().encode("utf-16")
-    receipt = (await send(provider, own, content, sensor_id="sensor-utf16")).receipt
-    assert receipt.accepted == 0
-    assert sum(each.records for each in receipt.put_aside) == receipt.records > 0
+async def test_text_in_utf_16_is_read_where_its_mark_says_so_and_counted_where_it_does_not(
+    provider: Provider, own: Customer
+) -> None:
+    text = lines(harmless("office", 1), harmless("office", 2)).decode()
+    marked = (await send(provider, own, text.encode("utf-16"), sensor_id="sensor-utf16")).receipt
+    assert (marked.records, marked.accepted) == (2, 2)
+    bare = (await send(provider, own, text.encode("utf-16-le"), sensor_id="sensor-utf16-bare")).receipt
+    assert bare.accepted == 0
+    assert sum(each.records for each in bare.put_aside) == bare.records > 0
 
 
 async def test_a_truncated_archive_keeps_what_came_before_the_break(provider: Provider, own: Customer) -> None:
