@@ -26,6 +26,8 @@ _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 """The marks that files in UTF-16 begin with."""
 _TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"
+MAX_ARCHIVES_WITHIN = 3
+"""Archives within each other that are opened; there are some that hold themselves."""
 
 
 class Readable(Protocol):
@@ -73,11 +75,14 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def opened(path: Path, raw: IO[bytes]) -> Iterator[tuple[str, Readable]]:
-    """The streams in a file by name: itself, or what an archive holds; an archive in a zip is opened too."""
-    yield from _opened(path.name, raw)
+    """The streams in a file by name: itself, or what an archive holds; an archive in a zip is opened too.
+
+    Raises Problem where archives lie deeper within each other than MAX_ARCHIVES_WITHIN.
+    """
+    yield from _opened(path.name, raw, 0)
 
 
-def _opened(name: str, raw: IO[bytes]) -> Iterator[tuple[str, Readable]]:
+def _opened(name: str, raw: IO[bytes], within: int) -> Iterator[tuple[str, Readable]]:
     start = raw.read(_TAR_MAGIC_AT + len(_TAR_MAGIC))
     raw.seek(0)
     if start.startswith(_GZIP):
@@ -87,11 +92,13 @@ def _opened(name: str, raw: IO[bytes]) -> Iterator[tuple[str, Readable]]:
         with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as unpacked:
             yield from _perhaps_tar(name.removesuffix(".zst"), io.BufferedReader(cast("io.RawIOBase", unpacked)))
     elif start.startswith(_ZIP):
+        if within >= MAX_ARCHIVES_WITHIN:
+            raise Problem("ARCHIVE_TOO_DEEP", f"{name} is an archive within {within} others.", hint="unpack it first.")
         with zipfile.ZipFile(raw) as archive:
             for member in archive.infolist():
                 if not member.is_dir() and _may_be_telemetry(member.filename):
                     with archive.open(member) as inner:
-                        yield from _opened(member.filename, inner)
+                        yield from _opened(member.filename, inner, within + 1)
     elif start[_TAR_MAGIC_AT:] == _TAR_MAGIC:
         yield from _members(raw)
     elif start.startswith(_UTF16):

@@ -8,7 +8,7 @@ address a moment later gains nothing. A connection goes out by no proxy, which w
 
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +26,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv6 addresses that a gateway turns into the IPv4 address of their last 32 bits (RFC 6052)."""
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""What IANA's registries of special-purpose addresses have besides what Python knows: 192.0.0.0/24 as a whole, where a
+cloud answers with its machines' secrets (RFC 6890), 6to4's relays (RFC 7526) and documentation (RFC 9637)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,18 @@ class Reach:
 
 
 class ReachingAdapter(HTTPAdapter):
-    """Connects to addresses within reach only. Certificates are checked against the host's name as always."""
+    """Connects to addresses within reach only, and tells `connected` of each connection before anything is sent on it.
+    Certificates are checked against the host's name as always."""
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, reach: Reach, connected: Callable[[socket.socket], None]) -> None:
+        self._reach, self._connected = reach, connected
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        plain = type("Plain", (_Plain,), {"reach": self._reach})
-        secure = type("Secure", (_Secure,), {"reach": self._reach})
+        known = {"reach": self._reach, "connected": staticmethod(self._connected)}
+        plain = type("Plain", (_Plain,), known)
+        secure = type("Secure", (_Secure,), known)
         self.poolmanager.pool_classes_by_scheme = {
             "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
             "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
@@ -84,19 +89,21 @@ class ReachingAdapter(HTTPAdapter):
 
 class _Plain(HTTPConnection):
     reach: Reach
+    connected: Callable[[socket.socket], None]
 
     def _new_conn(self) -> socket.socket:
-        return _connected(self, self.reach)
+        return _connected(self, self.reach, self.connected)
 
 
 class _Secure(HTTPSConnection):
     reach: Reach
+    connected: Callable[[socket.socket], None]
 
     def _new_conn(self) -> socket.socket:
-        return _connected(self, self.reach)
+        return _connected(self, self.reach, self.connected)
 
 
-def _connected(connection: HTTPConnection, reach: Reach) -> socket.socket:
+def _connected(connection: HTTPConnection, reach: Reach, connected: Callable[[socket.socket], None]) -> socket.socket:
     """To the first address that answers; each is one that was checked, and is asked for by number."""
     try:
         addresses = reach.resolved(connection.host.strip("[]"), connection.port)
@@ -105,11 +112,14 @@ def _connected(connection: HTTPConnection, reach: Reach) -> socket.socket:
     failed: OSError | None = None
     for address in addresses:
         try:
-            return create_connection(
+            made = create_connection(
                 (address, connection.port), connection.timeout, socket_options=connection.socket_options
             )
         except OSError as error:
             failed = error
+        else:
+            connected(made)
+            return made
     raise NewConnectionError(connection, f"no address answers: {failed}") from failed
 
 
@@ -137,6 +147,8 @@ def _is_public(address: Address) -> bool:
             return True  # What it carries is judged.
         if address.is_site_local:
             return False
+    if any(address in network for network in _SPECIAL):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

@@ -84,14 +84,14 @@ ANALYSIS_TURN_RECORDS = 200
 ANALYSIS_TURN_SECONDS = 0.005
 """What is read or judged in one turn of the analysis thread, whichever comes first, so that tenants take turns."""
 
-SHARE_HALF_LIFE_SECONDS = 3.0
+SHARE_HALF_LIFE_SECONDS = 1.0
 """After this long what a tenant took of the intake weighs half."""
-SHARE_OF_A_BATCH_SECONDS = 0.002
+SHARE_OF_A_BATCH_SECONDS = 0.001
 """What a batch counts beside its time in the analysis thread."""
 NEGLIGIBLE_SHARE_SECONDS = 0.0005
 MAX_SHARES_REMEMBERED = 10_000
-GREEDY_FACTOR = 3.0
-GREEDY_FROM_SECONDS = 0.03
+GREEDY_FACTOR = 2.0
+GREEDY_FROM_SECONDS = 0.005
 """A tenant that took this many times as much as another, and this much in all, stands aside for the other's batches."""
 GREEDY_BATCHES_AT_ONCE = 2
 """Batches of a greedy tenant that are under way at once; further ones wait outside, up to the quota."""

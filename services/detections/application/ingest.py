@@ -203,8 +203,11 @@ class _Taking:
             loaded = await self._parts.repository.load(self._call.tenant_id, TELEMETRY, self._command.sensor_id)
             if telemetry.sent_before(loaded.state, self._command.batch_id, self._command.sha256) is None:
                 self._judged = await self._judge(loaded)
-        finally:
             await storing
+        finally:
+            # Neither a batch that is refused nor a sender that hung up waits for the medium.
+            storing.cancel()
+            await asyncio.gather(storing, return_exceptions=True)
         try:
             committed = await self._append()
         except RequestIdReused as error:

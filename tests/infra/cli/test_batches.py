@@ -15,7 +15,7 @@ from tenet.detections.v1 import detections_pb2 as pb
 from infra.cli import batches
 from infra.cli.batches import Format, batches_of, format_of
 from infra.cli.problems import Problem, UsageProblem
-from infra.cli.telemetry_files import expand
+from infra.cli.telemetry_files import MAX_ARCHIVES_WITHIN, expand
 
 HEADER = b"time,name,ip,host,short,time_label,event_label\n"
 
@@ -183,6 +183,26 @@ def test_a_truncated_archive_is_named_after_what_could_be_read_of_it(tmp_path: P
         contents(path)
     assert caught.value.reason == "FILE_UNREADABLE"
     assert str(path) in caught.value.message
+
+
+def test_archives_within_each_other_are_opened_so_far_and_no_further(tmp_path: Path) -> None:
+    """There are archives that hold themselves."""
+    path, content = tmp_path / "events.zip", lines(10)
+    for number in range(MAX_ARCHIVES_WITHIN):
+        content = _zipped(f"events-{number}.json", content)
+    path.write_bytes(content)
+    assert b"".join(contents(path)) == lines(10)
+    path.write_bytes(_zipped("more.zip", content))
+    with pytest.raises(Problem) as caught:
+        contents(path)
+    assert caught.value.reason == "ARCHIVE_TOO_DEEP"
+
+
+def _zipped(name: str, content: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(name, content)
+    return made.getvalue()
 
 
 def test_a_batch_that_raises_too_much_is_halved_and_keeps_its_header(tmp_path: Path) -> None:

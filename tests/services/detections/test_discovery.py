@@ -1,5 +1,6 @@
 """Which hosts telemetry names, and which of them are recorded as new."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -178,3 +179,27 @@ async def test_known_hosts_are_asked_about_once_in_a_while(service: Service) -> 
     for now, asked in ((0.0, 1), (HOST_REMEMBERED_SECONDS - 1, 1), (HOST_REMEMBERED_SECONDS + 1, 2)):  # noqa: B007  # The clock reads it.
         await discovering.discover_hosts(call, command, {NamedHost("desk-1", ""): "windows"})
         assert assets.asked == asked
+
+
+async def test_two_processes_and_a_second_delivery_discover_a_host_once(service: Service) -> None:
+    class NoAssets:
+        async def find(self, _tenant_id: TenantId, _indexes: Iterable[str]) -> Mapping[str, Sequence[KnownAsset]]:
+            return {}
+
+    tenant_id, ledger = TenantId(await service.running.onboard()), service.foundation.ledger
+    actor = Actor("policy:a_test", AuthenticatedBy.SERVICE, PROVIDER)
+    hosts = {NamedHost(f"stranger-{number}", ""): "windows" for number in range(5)}
+
+    async def discover(batch: int) -> None:
+        """As a process does that has just begun, and remembers nothing."""
+        discovering = Discovering(ledger.handler, service.foundation.keys, NoAssets())
+        call = Call(tenant_id, actor, "policy:a_test", f"batch-{batch}", service.foundation.clock())
+        command = COMMAND.model_copy(
+            update={"tenant_id": tenant_id, "request_id": call.request_id, "batch_position": batch}
+        )
+        await discovering.discover_hosts(call, command, hosts)
+
+    await asyncio.gather(*(discover(batch) for batch in (1, 2, 1, 3)))
+    await discover(1)
+    names = [each.name_indexes for each in await discovered(service, tenant_id)]
+    assert len(names) == len(set(names)) == len(hosts)

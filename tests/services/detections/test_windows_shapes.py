@@ -80,6 +80,14 @@ def test_what_winlogbeat_numbers_is_the_data_without_names() -> None:
     assert parsed.fields["Data"] == ["a", "b"]
 
 
+@pytest.mark.parametrize("whole", [None, "x", 1.5, ["x"], {"User": "a"}])
+def test_dotted_data_beside_what_stands_for_all_of_it_is_read(whole: object) -> None:
+    dotted = {f"winlog.{name}": item for name, item in WINLOG.items()}
+    fields = one({"@timestamp": AT, **dotted, "winlog.event_data": whole, "winlog.event_data.Image": IMAGE}).fields
+    assert fields["Image"] == IMAGE
+    assert fields.get("User") == ("a" if isinstance(whole, dict) else None)
+
+
 def test_sysmon_for_linux_is_of_linux() -> None:
     found = route(one(event(channel="Linux-Sysmon/Operational", number=3)))
     assert (found.product, set(found.categories)) == ("linux", {"network_connection"})
@@ -122,6 +130,18 @@ def test_xml_keeps_unnamed_data_nested_data_repeated_names_and_the_message() -> 
         .replace("</Data>", "</Image></In>")
     )
     assert one(user).fields["Image"] == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("data", "kept"),
+    [
+        ("<Data Name='Data'>a</Data><Data>b</Data>", ["a", "b"]),
+        ("<Data>a</Data><Data Name='Data'>b</Data><Data>c</Data>", ["a", "b", "c"]),
+        ("<Data Name='Data'><Inner>a</Inner></Data><Data>b</Data>", ["b"]),
+    ],
+)
+def test_data_that_is_called_as_unnamed_data_is_lies_beside_it(data: str, kept: list[str]) -> None:
+    assert one(event(data=data)).fields["Data"] == kept
 
 
 @pytest.mark.parametrize(

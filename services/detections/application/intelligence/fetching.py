@@ -27,6 +27,7 @@ from services.detections.application.intelligence.importing import Content, Impo
 from services.detections.config import FETCHES_AT_ONCE
 from services.detections.domain.commands import NoteIntelligenceFetch, ScheduleIntelligenceFetch
 from services.detections.domain.errors import IntelligenceSourceUnknown
+from services.detections.domain.intelligence.sources import Source
 
 LOOK_SECONDS = 60.0
 """How often schedules are looked at."""
@@ -101,7 +102,7 @@ class Fetching:
         try:
             fetched = await self._looked(call.tenant_id, known.fetch, known.cursor)
             if fetched.is_news:
-                position = await self._take(own, known.fetch, fetched, known.cursor)
+                position = await self._take(own, known, known.fetch, fetched)
         except TenetError as error:
             await self._note(own, source, error.reason)
             raise
@@ -122,7 +123,9 @@ class Fetching:
                     log.warning("schedules_not_read", reason=error.reason)
                     ledgers = []
                 for ended in [ledger for ledger, task in running.items() if task.done()]:
-                    running.pop(ended).result()
+                    if (fault := running.pop(ended).exception()) is not None:
+                        # A fault of ours that one customer's source finds must not end the fetches of all others.
+                        log.error("fetching_failed", alarm=True, ledger=ended, error=type(fault).__name__)
                 for ledger in ledgers:
                     if ledger not in running:
                         running[ledger] = asyncio.create_task(self._fetch_due(ledger), name=f"fetching for {ledger}")
@@ -179,9 +182,7 @@ class Fetching:
     async def _in_thread(self, fetch: Callable[[], Fetched]) -> Fetched:
         return await asyncio.get_running_loop().run_in_executor(self._threads, fetch)
 
-    async def _take(
-        self, call: Call, schedule: IntelligenceFetchScheduled, fetched: Fetched, cursor: str | None
-    ) -> int:
+    async def _take(self, call: Call, known: Source, schedule: IntelligenceFetchScheduled, fetched: Fetched) -> int:
         after = fetched.cursor
         if fetched.seen is not None:
             after = await self._importing.keep_seen(call.tenant_id, fetched.seen)
@@ -193,8 +194,9 @@ class Fetching:
             cursor=after,
             published=fetched.published,
         )
-        # Two processes that fetch the same from the same cursor make the same request, which has one effect.
-        request_id = derive_id("request", ACTOR, schedule.source, cursor or "", after or "")
+        # Two processes that fetch the same after the same import make the same request, which has one effect. Cursors
+        # alone do not tell: a source may come back to what it was, be scheduled anew, or have none.
+        request_id = derive_id("request", ACTOR, schedule.source, known.position, known.cursor or "", after or "")
         taken = await self._importing.import_intelligence(replace(call, request_id=request_id), content)
         return taken.committed.position
 

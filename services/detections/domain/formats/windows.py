@@ -118,8 +118,9 @@ def _undotted(value: Json) -> dict[str, Any]:
     for name, item in value.items():
         if name.startswith(_DOTTED):
             part, _, inner = name.removeprefix(_DOTTED).partition(".")
-            if inner and part in ("event_data", "user_data"):
-                winlog[part][inner] = item
+            if part in ("event_data", "user_data"):
+                # As a whole, or one by one; a text or a list in its place names nothing.
+                winlog[part] |= {inner: item} if inner else item if isinstance(item, dict) else {}
             elif not inner:
                 winlog[part] = item
     return winlog

@@ -67,13 +67,14 @@ def _section(element: ET.Element, depth: int) -> dict[str, Any]:
         name = child.get("Name") if _name(child) in ("Data", "ComplexData") else _name(child)
         value: Any = _section(child, depth - 1) if len(child) else child.text or ""
         if name is None:
-            found.setdefault("Data", []).append(value)
-        elif name not in found:
-            found[name] = value
-        else:
-            there = found[name]
-            found[name] = [*there, value] if isinstance(there, list) else [there, value]
+            # One that is called so by its name may be there beside them.
+            name, value = "Data", [value]
+        found[name] = [*_listed(found[name]), *_listed(value)] if name in found else value
     return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _value(element: ET.Element) -> Any:

@@ -215,12 +215,13 @@ def _attack_id(each: Mapping[str, Any]) -> str | None:
 
 def _tactics(each: Mapping[str, Any]) -> tuple[str, ...]:
     phases = each.get("kill_chain_phases")
-    names = [
-        phase.get("phase_name")
+    said = [
+        (phase.get("kill_chain_name"), phase.get("phase_name"))
         for phase in (phases if isinstance(phases, list) else ())
-        if isinstance(phase, dict) and phase.get("kill_chain_name") in _KILL_CHAINS
+        if isinstance(phase, dict)
     ]
-    return tuple(name[:60] for name in names if isinstance(name, str))[:20]
+    texts = [(chain, name) for chain, name in said if isinstance(chain, str) and isinstance(name, str)]
+    return tuple(name[:60] for chain, name in texts if chain in _KILL_CHAINS)[:20]
 
 
 def _indicated(known: Mapping[str, Mapping[str, Any]], techniques: Mapping[str, Technique]) -> dict[str, list[str]]:

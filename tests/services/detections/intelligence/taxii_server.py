@@ -14,11 +14,13 @@ Answer = Callable[[web.Request], web.StreamResponse]
 
 
 class TaxiiServer:
-    """`objects` are (time of adding, object); `page` is how many an answer holds; `misbehave` answers in its place."""
+    """`objects` are (time of adding, object); `page` is how many an answer holds; `tells_times` whether it
+    says when they were added; `misbehave` answers in its place."""
 
     def __init__(self) -> None:
         self.objects: list[tuple[str, dict[str, Any]]] = []
         self.page = 2
+        self.tells_times = True
         self.login = ""
         self.misbehave: Callable[[web.Request], Any] | None = None
         self.asked: list[dict[str, str]] = []
@@ -43,7 +45,7 @@ class TaxiiServer:
         envelope: dict[str, Any] = {"objects": [each for _, each in shown]} if shown else {}
         if len(found) > start + self.page:
             envelope |= {"more": True, "next": str(start + self.page)}
-        headers = {"X-TAXII-Date-Added-Last": shown[-1][0]} if shown else {}
+        headers = {"X-TAXII-Date-Added-Last": shown[-1][0]} if shown and self.tells_times else {}
         return _answer(envelope, headers)
 
     def _check(self, request: web.Request) -> None:

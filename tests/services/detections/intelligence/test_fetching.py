@@ -18,7 +18,9 @@ from contracts.events.intelligence import FetchKind, IntelligenceFetched, Intell
 from contracts.ids import TenantId
 from infra.grpc import Client
 from infra.outbound.refusals import FetchRefused
-from services.detections.application.intelligence import fetching, misp
+from infra.outbound.sessions import Door
+from services.detections.application.intelligence import fetching, misp, taxii
+from services.detections.application.intelligence.fetched import Fetched
 from services.detections.application.intelligence.fetching import kind_of
 from tests.fixtures.customers import eventually
 from tests.fixtures.platform import Platform, new_platform, request_id
@@ -186,6 +188,40 @@ async def test_a_misp_feed_is_polled_and_what_it_says_no_more_is_matched_no_more
     assert kinds == [FetchKind.MISP_FEED, FetchKind.MISP_SERVER]
 
 
+async def test_what_came_once_is_taken_again_when_a_source_comes_back_to_what_it_was(
+    service: Service, feed: MispServer
+) -> None:
+    tenant_id = await service.running.onboard()
+    _, lead = await service.person(ROLE.ROLE_LEAD, tenant_id)
+    url = f"http://{feed.host}/feed/manifest.json"
+    await _scheduled(lead, tenant_id, url)
+    assert (await _fetch(lead, tenant_id)).source.standing == 3
+    (gone, document), *_ = feed.events.items()
+    for _ in range(2):
+        del feed.events[gone]
+        assert (await _fetch(lead, tenant_id)).source.standing == 2
+        feed.events[gone] = document
+        assert (await _fetch(lead, tenant_id)).source.standing == 3
+    for _ in range(2):
+        await _retired(lead, tenant_id)
+        await _scheduled(lead, tenant_id, url)
+        assert (await _fetch(lead, tenant_id)).source.standing == 3
+
+
+async def test_a_collection_that_tells_no_times_is_taken_whenever_it_says_something_else(
+    service: Service, server: TaxiiServer
+) -> None:
+    tenant_id = await service.running.onboard()
+    _, lead = await service.person(ROLE.ROLE_LEAD, tenant_id)
+    server.page, server.tells_times = 100, False
+    await _scheduled(lead, tenant_id, server.url)
+    for number in (6, 7):
+        more = indicator(f"[ipv4-addr:value = '198.51.100.{number}']")
+        server.objects.append((f"2026-11-0{number}T00:00:00.000001Z", more))
+        fetched = await _fetch(lead, tenant_id)
+        assert (fetched.source.standing, fetched.source.fetch.refusal) == (number, "")
+
+
 async def test_a_source_that_answers_slowly_holds_up_no_other_customer(
     service: Service, server: TaxiiServer, feed: MispServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +251,38 @@ async def test_a_source_that_answers_slowly_holds_up_no_other_customer(
         await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_fault_that_one_customers_source_finds_ends_nobody_elses_fetches(
+    service: Service, server: TaxiiServer, feed: MispServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finds, other = await service.running.onboard(), await service.running.onboard()
+    leads = {each: (await service.person(ROLE.ROLE_LEAD, each))[1] for each in (finds, other)}
+    await _scheduled(leads[finds], finds, server.url)
+    fetch, found = taxii.fetch, asyncio.Event()
+
+    def faulty(door: Door, cursor: str | None) -> Fetched:
+        if door.url == server.url:
+            running.get_loop().call_soon_threadsafe(found.set)
+            raise ZeroDivisionError
+        return fetch(door, cursor)
+
+    monkeypatch.setattr(taxii, "fetch", faulty)
+    monkeypatch.setattr(fetching, "LOOK_SECONDS", 0.1)
+    running = asyncio.create_task(service.detections.fetching.run())
+
+    async def fetched() -> bool:
+        return (await _sources(leads[other], other))[0].version == 1
+
+    try:
+        async with asyncio.timeout(60):
+            await found.wait()
+        await _scheduled(leads[other], other, f"http://{feed.host}/feed/manifest.json")
+        await eventually(fetched, 60.0)
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def _scheduled(
     lead: Client,
     tenant_id: str,
@@ -233,6 +301,14 @@ async def _scheduled(
         kind=kind,
     )
     return await lead.call(stub.ScheduleIntelligenceFetch, request)
+
+
+async def _retired(lead: Client, tenant_id: str) -> None:
+    stub = lead.stub(detections_intelligence_write_pb2_grpc.IntelligenceWriteServiceStub)
+    request = detections_intelligence_write_pb2.RetireIntelligenceSourceRequest(
+        tenant_id=tenant_id, request_id=request_id(), source="feed"
+    )
+    await lead.call(stub.RetireIntelligenceSource, request)
 
 
 async def _fetch(

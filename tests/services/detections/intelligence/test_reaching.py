@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+from contextlib import closing, suppress
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
 
+from infra.outbound import sessions
 from infra.outbound.reach import Reach
 from infra.outbound.refusals import FetchRefused
 from infra.outbound.sessions import Credential, Door
@@ -26,6 +28,8 @@ PRIVATE = [
     "0.0.0.0",  # An address that is refused, not one to listen on.
     "224.0.0.1",
     "255.255.255.255",
+    "192.0.0.192",
+    "192.88.99.1",
     "::1",
     "::",
     "fe80::1",
@@ -36,6 +40,7 @@ PRIVATE = [
     "::ffff:10.0.0.1",
     "64:ff9b::10.0.0.1",
     "2002:7f00:1::",
+    "3fff::1",
 ]
 
 
@@ -133,3 +138,40 @@ async def test_no_proxy_and_no_password_of_the_environment_is_used(
 def test_a_credential_names_its_host(text: str) -> None:
     with pytest.raises(ValueError, match="credential"):
         Credential.of(text)
+
+
+DRIPS = {
+    "head": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"{"),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n{\r\n"),
+    "until the end": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+}
+PAUSE_SECONDS = 0.2
+
+
+@pytest.mark.parametrize("where", DRIPS)
+async def test_a_server_that_says_a_byte_now_and_then_holds_nobody_beyond_the_time_of_a_look(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "FETCH_SECONDS", 1)
+    first, drop = DRIPS[where]
+    done = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first)
+        with closing(writer), suppress(ConnectionError):
+            while not done.is_set() and not reader.at_eof():
+                writer.write(drop)
+                await writer.drain()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(done.wait(), PAUSE_SECONDS)
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        door = Door(f"http://127.0.0.1:{port}/feed/", None, LOOPBACK_ALLOWED)
+        with pytest.raises(FetchRefused) as caught:
+            async with asyncio.timeout(60):
+                await asyncio.to_thread(misp.fetch_feed, door, Seen())
+        done.set()
+    assert caught.value.reason == "FETCH_TOO_SLOW"

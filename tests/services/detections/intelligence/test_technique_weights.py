@@ -92,6 +92,14 @@ def test_the_latest_tactic_is_the_stage(tactics: tuple[str, ...], stage: int) ->
     assert (weight.weight_percent, weight.users) == (stage, None), "a set without uses says nothing of them"
 
 
+@pytest.mark.parametrize("chain", [{}, [], None, 1, "lockheed-martin"])
+def test_a_phase_of_no_kill_chain_of_attack_is_no_tactic(chain: object) -> None:
+    phases = {"kill_chain_phases": [{"kill_chain_name": chain, "phase_name": "impact"}]}
+    weight = weights([technique("T1000", **phases)]).heaviest(["T1000"])
+    assert weight is not None
+    assert weight.tactic is None
+
+
 def test_use_is_a_rank_within_the_set() -> None:
     common, usual, rare = (technique(f"T100{number}", "execution") for number in range(3))
     content = [*FILLER, common, usual, rare, *used(common, 9), *used(usual, 2)]
