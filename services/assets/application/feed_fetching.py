@@ -107,6 +107,8 @@ class FeedFetching:
                     await self._fetch_due(feed)
                 except TenetError as error:
                     log.warning("vulnerability_feed_not_fetched", feed=feed.value, reason=error.reason)
+                except Exception as error:  # A fault of ours that one feed finds must not end the fetches of the other.
+                    log.exception("vulnerability_feed_failed", alarm=True, feed=feed.value, error=type(error).__name__)
             await asyncio.sleep(FETCH_LOOK_SECONDS)
 
     async def _fetch_due(self, feed: VulnerabilityFeed) -> None:

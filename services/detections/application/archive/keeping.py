@@ -49,6 +49,8 @@ class Keeping:
                     await self.keep(tenant_id)
                 except TenetError as error:
                     log.warning("archive_not_kept", tenant=tenant_id, reason=error.reason)
+                except Exception as error:  # A fault of ours at one tenant must not end the archives of all others.
+                    log.exception("archive_failed", alarm=True, tenant=tenant_id, error=type(error).__name__)
             await asyncio.sleep(KEEP_ARCHIVE_SECONDS)
 
     async def keep(self, tenant_id: TenantId) -> None:

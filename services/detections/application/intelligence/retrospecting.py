@@ -166,6 +166,8 @@ class Retrospection:
                 settled = True
             except TenetError as error:
                 log.warning("archive_not_matched", tenant=tenant_id, ledger=imported.ledger, reason=error.reason)
+            except Exception as error:  # A fault of ours at one tenant must not end the hunts of all others.
+                log.exception("matching_failed", alarm=True, tenant=tenant_id, error=type(error).__name__)
         return settled
 
     async def _hunted(self, tenant_id: TenantId, imported: _Import) -> bool:
