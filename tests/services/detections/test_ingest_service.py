@@ -19,6 +19,7 @@ from tenet.detections.v1 import telemetry_ingest_pb2_grpc
 from contracts.errors import StoreUnavailable
 from contracts.events.base import Event
 from contracts.events.detections import DetectionRaised, DetectionRepeated, TelemetryReceived
+from contracts.events.discovery import HostDiscovered
 from contracts.ids import TenantId
 from infra.cli.batches import batches_of
 from infra.cli.ingesting import Sending
@@ -50,7 +51,9 @@ level: low
 
 
 async def events_of(service: Service, tenant_id: str) -> list[Event]:
-    return [recorded.event for recorded in await service.foundation.ledger.feed.read(TenantId(tenant_id), 0, 10_000)]
+    """Without hosts that were discovered, which come when the batch is archived, sooner or later."""
+    recorded = await service.foundation.ledger.feed.read(TenantId(tenant_id), 0, 10_000)
+    return [each.event for each in recorded if not isinstance(each.event, HostDiscovered)]
 
 
 async def queue(client: Client, tenant_id: str, position: int) -> list[pb.TriageItem]:
