@@ -1,5 +1,6 @@
 """`./tenet`, or `python -m infra.cli`: runs a system, and is its client. One file per group of commands."""
 
+import inspect
 import sys
 
 import structlog
@@ -121,6 +122,21 @@ app.command(rich_help_panel=PROOF)(proofs.receipt)
 app.command(rich_help_panel=PROOF)(audit.verify)
 app.command(rich_help_panel=PROOF)(diff)
 app.command(rich_help_panel=PROOF)(witness)
+
+
+def _unfold_help(of: typer.Typer) -> None:
+    """Makes each paragraph of a docstring one line: those after the first would be folded where the source is, and then
+    where the terminal ends.
+    """
+    for command in of.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = command.help or "\n\n".join(" ".join(paragraph.splitlines()) for paragraph in paragraphs)
+    for group in of.registered_groups:
+        if group.typer_instance is not None:
+            _unfold_help(group.typer_instance)
+
+
+_unfold_help(app)
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ def list_findings(
                     f.asset_value if f.HasField("asset_value") else "?",
                     _judged_by(f),
                     word(pb.FindingState, f.state),
-                    f"{f.title} {f.vulnerability_id}".strip(),
+                    what(f),
                     f.finding_id,
                 )
                 for f in found.findings
@@ -157,6 +157,13 @@ def show(
             show_finding(answer.finding)
 
     call(work, who, server)
+
+
+def what(found: pb.Finding) -> str:
+    """A finding in a row. Every newcomer has the same title, and its host is what tells it from the others."""
+    if found.kind == pb.FINDING_KIND_NEWCOMER and sealed(found.detail):
+        return f"{found.title}: {sealed(found.detail)}"
+    return f"{found.title} {found.vulnerability_id}".strip()
 
 
 def show_finding(found: pb.Finding) -> None:

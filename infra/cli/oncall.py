@@ -14,6 +14,7 @@ from tenet.cases.v1 import cases_people_write_pb2 as write
 
 from infra.cli.connection import As, Json, Server, TenantOption, TenantsOption, call, tenant
 from infra.cli.definitions import read_definition
+from infra.cli.names import names_for
 from infra.cli.output import say, show_json, show_table
 from infra.cli.paging import every
 from infra.cli.session import Session
@@ -90,8 +91,9 @@ def overview(tenants: TenantsOption = None, as_json: Json = False, who: As = "",
         show_table(("alarm", "tenant", "reason", "from", "to", "id!"), alarms, empty="No alarm.")
         if found.more_alarms:
             print("More alarms stand; name tenants to see theirs.")
+        names = await names_for(session)
         rows = [
-            (each.tenant_id, each.principal_id or "nobody", " ".join(each.channels) or "screen", each.rota_id)
+            (each.tenant_id, names.of(each.principal_id) or "nobody", " ".join(each.channels) or "screen", each.rota_id)
             for each in found.tenants
         ]
         show_table(("tenant", "on call!", "reached by", "rota!"), rows, empty="No customer.")

@@ -6,6 +6,7 @@ from tenet.detections.v1 import detections_rules_read_pb2 as read
 
 from infra.cli.as_of import At, position_of
 from infra.cli.connection import As, Json, Server, TenantsOption, call
+from infra.cli.names import Names, names_for
 from infra.cli.output import plain, say, show_json, show_pairs, show_table
 from infra.cli.paging import MAX_ITEMS, every
 from infra.cli.rule_exceptions import show_exceptions
@@ -51,7 +52,7 @@ def show(
             print(page.source.text, end="")
         else:
             _show_rule(page)
-            _show_life(page)
+            _show_life(page, await names_for(session))
             if page.HasField("record"):
                 _show_record(page)
 
@@ -95,7 +96,7 @@ def _tests(rule: read.Rule) -> str:
     return f"{rule.trial.passed} hold, {rule.trial.failed} fail, run {time_of(rule.trial.tested_at)}{failed}"
 
 
-def _show_life(page: read.GetRuleResponse) -> None:
+def _show_life(page: read.GetRuleResponse, names: Names) -> None:
     show_table(
         ("when", "what", "text", "by", "why", "at>"),
         [
@@ -103,7 +104,7 @@ def _show_life(page: read.GetRuleResponse) -> None:
                 time_of(stage.recorded_at),
                 word(read.RuleStageKind, stage.kind) + _outcome(stage),
                 stage.sha256[:8],
-                stage.principal_id,
+                names.of(stage.principal_id),
                 sealed(stage.reason) if stage.HasField("reason") else "",
                 stage.position,
             )

@@ -130,13 +130,10 @@ def feeds(as_json: Json = False, who: As = "", server: Server = "") -> None:
             empty="No feed was imported; `tenet vulnerability import` does.",
         )
         for each in found.schedules:
-            last = (
-                f"the last fetch was refused: {each.refusal}"
-                if each.HasField("refusal")
-                else "the last fetch went well"
-            )
+            # Without a refusal, the last fetch went well or there was none yet, which a schedule does not tell.
+            last = f"; the last fetch was refused: {each.refusal}" if each.HasField("refusal") else ""
             name = word(pb.VulnerabilityFeed, each.feed)
-            say(f"{name} is fetched every {each.interval_minutes} min from {each.url}; {last}.")
+            say(f"{name} is fetched every {each.interval_minutes} min from {each.url}{last}.")
 
     call(work, who, server)
 

@@ -31,3 +31,8 @@ def test_a_command_says_what_it_does_and_what_each_of_its_parameters_is_for(name
     assert command.help, "what it does"
     silent = [each.opts[0] for each in command.params if not (getattr(each, "help", None) or "").strip()]
     assert not silent
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_folded_where_the_terminal_ends_and_nowhere_else(name: str) -> None:
+    assert not [paragraph for paragraph in COMMANDS[name].help.split("\n\n") if "\n" in paragraph]
