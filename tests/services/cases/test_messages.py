@@ -135,7 +135,7 @@ async def test_a_notice_that_is_acknowledged_meanwhile_goes_over_no_further_chan
         await posted.app.conversing.acknowledge_notice(call, decided)
         return Unknown("TimeoutError")
 
-    mail.send = acknowledged_while_it_fails  # type: ignore[method-assign]
+    mail.send = acknowledged_while_it_fails  # type: ignore[method-assign]  # The one way to come in between.
     await told(posted, "mail", mail, chat)
     assert kinds(posted, *MESSAGES) == ["MessageDispatched", "MessageAttempted", "MessageLost"]
     assert not chat.handed

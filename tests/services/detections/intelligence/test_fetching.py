@@ -147,7 +147,7 @@ async def test_a_misp_feed_is_polled_and_what_it_says_no_more_is_matched_no_more
 
     # One event changed, with one attribute gone and another there instead; one event vanished.
     feed.publish(event(2, "198.51.100.22"), 1_793_491_300)
-    del feed.events[str(event(1)["Event"]["uuid"])]  # type: ignore[index]
+    del feed.events[str(event(1)["Event"]["uuid"])]  # type: ignore[index]  # JSON has no types.
     second = await _fetch(lead, tenant_id)
     assert (second.source.version, second.source.standing, second.source.objects) == (2, 2, 1)
     lines = b"".join(connection(f"ws-{each}", f"198.51.100.{each}") for each in (1, 2, 3, 22))
